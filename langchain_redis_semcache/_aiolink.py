@@ -1,0 +1,242 @@
+"""Round trips on an event loop: what tasks send within one tick goes out as one pipeline.
+
+Connections belong to the loop that opened them; each loop has its own and closes them when it
+shuts down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from redis.exceptions import ResponseError
+
+from ._link import SyncLink
+from ._replies import demoted, error_reply, unpack_transaction, wire
+from ._requests import Command
+from ._workers import Workers
+
+MAX_CONNECTIONS = 4
+"""Per loop. More add nothing: what waits for one is gathered into the next pipeline."""
+MAX_GATHERED = 128
+"""Commands per pipeline, so that a single round trip stays short."""
+
+
+class AsyncLink(Protocol):
+    """Carries commands to Redis and replies back, in time, without blocking the loop."""
+
+    async def exchange(
+        self, commands: Sequence[Command], atomic: bool, timeout: float
+    ) -> Sequence[Any]: ...
+
+    async def close(self) -> None: ...
+
+
+Talk = Callable[["list[Job]"], Any]
+
+
+@dataclass(slots=True)
+class Job:
+    """One batch and whoever waits for its replies."""
+
+    commands: Sequence[Command]
+    atomic: bool
+    until: float
+    replies: asyncio.Future[Sequence[Any]] = field(repr=False)
+
+    def answer(self, replies: Sequence[Any]) -> None:
+        if not self.replies.done():
+            self.replies.set_result(replies)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.replies.done():
+            self.replies.set_exception(error)
+
+
+class GatheringLink:
+    """Gathers jobs and hands them to a channel: our own connections or a passed client."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._loop = asyncio.get_running_loop()
+        self._waiting: deque[Job] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+        self._lifetime: AsyncGenerator[None, None] | None = None
+
+    async def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Any:
+        loop = self._loop
+        if self._lifetime is None:
+            self._lifetime = self._until_shutdown()
+            await self._lifetime.__anext__()
+        job = Job(commands, atomic, loop.time() + timeout, loop.create_future())
+        self._waiting.append(job)
+        self._schedule()
+        alarm = loop.call_at(job.until, job.fail, TimeoutError())
+        try:
+            return await job.replies
+        finally:
+            alarm.cancel()
+
+    async def close(self) -> None:
+        for task in list(self._running):
+            task.cancel()
+        await self._channel.close()
+
+    def _schedule(self) -> None:
+        if not self._scheduled and len(self._running) < MAX_CONNECTIONS:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        jobs: list[Job] = []
+        size = 0
+        while self._waiting and size < MAX_GATHERED:
+            job = self._waiting.popleft()
+            if not job.replies.done():  # else cancelled or too late
+                jobs.append(job)
+                size += len(job.commands)
+        if not jobs:
+            return
+        task = self._loop.create_task(self._channel.talk(jobs))
+        self._running.add(task)
+        task.add_done_callback(lambda done: self._finished(done, jobs, alarm))
+        # Whoever waited has been told by then; the connection is of no use any more.
+        alarm = self._loop.call_at(max(job.until for job in jobs), task.cancel)
+        if self._waiting:
+            self._schedule()
+
+    def _finished(
+        self, task: asyncio.Task[None], jobs: list[Job], alarm: asyncio.TimerHandle
+    ) -> None:
+        alarm.cancel()
+        self._running.discard(task)
+        error = TimeoutError() if task.cancelled() else task.exception()
+        for job in jobs:
+            job.fail(error or ConnectionError())
+        if self._waiting:
+            self._schedule()
+
+    async def _until_shutdown(self) -> AsyncGenerator[None, None]:
+        # `asyncio.run` and its kin close pending async generators before they close the loop:
+        # the one moment at which connections can be closed for good.
+        try:
+            yield
+        finally:
+            await self.close()
+
+
+class Channel(Protocol):
+    """Carries out the jobs of one pipeline."""
+
+    async def talk(self, jobs: list[Job]) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class SocketChannel:
+    """Connections of our own on one loop."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self._idle: deque[Any] = deque()
+        self._closed = False
+
+    async def talk(self, jobs: list[Job]) -> None:
+        connection = await self._established() or self._connect()
+        try:
+            await connection.connect()
+            commands = [c for job in jobs for c in wire(job.commands, job.atomic)]
+            await connection.send_packed_command(
+                connection.pack_commands(commands), check_health=False
+            )
+            usable = not self._closed
+            for job in jobs:
+                replies = [
+                    await _read(connection) for _ in range(len(job.commands) + 2 * job.atomic)
+                ]
+                usable = usable and not demoted(replies)
+                job.answer(unpack_transaction(replies) if job.atomic else replies)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        if usable:
+            self._idle.append(connection)
+        else:
+            await connection.disconnect(nowait=True)
+
+    async def close(self) -> None:
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().disconnect(nowait=True)
+
+    async def _established(self) -> Any | None:
+        while self._idle:
+            connection = self._idle.pop()
+            # Readable without a question asked: the server has closed it.
+            with suppress(Exception):
+                if connection.is_connected and not await connection.can_read():
+                    return connection
+            await connection.disconnect(nowait=True)
+        return None
+
+
+async def _read(connection: Any) -> Any:
+    try:
+        return await connection.read_response(disable_decoding=True)
+    except ResponseError as error:
+        return error_reply(error)
+
+
+class ClientChannel:
+    """A `redis.asyncio` client, passed in by the application or made like it for another loop."""
+
+    def __init__(self, client: Any, *, owned: bool) -> None:
+        self._client = client
+        self._owned = owned
+
+    async def talk(self, jobs: list[Job]) -> None:
+        plain = [job for job in jobs if not job.atomic]
+        if plain:
+            replies = await self._pipeline([c for job in plain for c in job.commands], False)
+            position = 0
+            for job in plain:
+                job.answer(replies[position : position + len(job.commands)])
+                position += len(job.commands)
+        for job in jobs:
+            if job.atomic:
+                job.answer(await self._pipeline(job.commands, True))
+
+    async def close(self) -> None:
+        if self._owned:
+            await self._client.aclose()
+
+    async def _pipeline(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+        async with self._client.pipeline(transaction=atomic) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command, NEVER_DECODE=True)
+            try:
+                replies = await pipeline.execute(raise_on_error=False)
+            except ResponseError as error:
+                return [error_reply(error)] * len(commands)
+        return [error_reply(r) if isinstance(r, Exception) else r for r in replies]
+
+
+class ThreadedLink:
+    """The sync link in a worker thread: for applications that passed in a sync client only."""
+
+    def __init__(self, link: SyncLink, workers: Workers) -> None:
+        self._link = link
+        self._workers = workers
+
+    async def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Any:
+        work = self._workers.submit(lambda: self._link.exchange(commands, atomic, timeout))
+        return await asyncio.wait_for(asyncio.wrap_future(work), timeout)
+
+    async def close(self) -> None:
+        """The sync side closes the link."""

@@ -1,0 +1,112 @@
+"""A circuit breaker: a fault costs one timeout, not one per call.
+
+Closed: every call goes through. Open: none does, until a jittered backoff is over. Half open: one
+call is the probe; its end decides. Shared by all threads and tasks of a cache.
+"""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+from typing import Literal
+
+State = Literal["closed", "open", "half_open"]
+
+
+class SuspendedError(Exception):
+    """The breaker is open: the call was not made."""
+
+
+class Breaker:
+    """A context manager around each call.
+
+    Opens after `failures` in a row; waits `first` seconds, doubling up to `longest`.
+    """
+
+    def __init__(
+        self,
+        on_change: Callable[[State], None],
+        *,
+        failures: int,
+        first: float,
+        longest: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.lock = threading.Lock()
+        self._on_change = on_change
+        self._allowed = failures
+        self._first = first
+        self._longest = longest
+        self._clock = clock
+        self._state: State = "closed"
+        self._failures = 0
+        self._backoff = first
+        self._retry_at = 0.0
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    def allow(self) -> bool:
+        """Tell whether a call may go through; in half-open state only one may."""
+        if self._state == "closed":
+            return True
+        with self.lock:
+            if self._state != "open":
+                return self._is_closed()
+            if self._clock() < self._retry_at:
+                return False
+            self._state = "half_open"
+        self._on_change("half_open")
+        return True
+
+    def __enter__(self) -> None:
+        if not self.allow():
+            raise SuspendedError
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self.success()
+        elif issubclass(kind, Exception):
+            self.failure()
+        else:
+            self.abandon()
+
+    def _is_closed(self) -> bool:
+        return self._state == "closed"
+
+    def success(self) -> None:
+        if self._state == "closed" and not self._failures:
+            return
+        with self.lock:
+            changed = self._state != "closed"
+            self._state = "closed"
+            self._failures = 0
+            self._backoff = self._first
+        if changed:
+            self._on_change("closed")
+
+    def failure(self) -> None:
+        with self.lock:
+            self._failures += 1
+            probe = self._state == "half_open"
+            # Calls that were under way when it opened add nothing.
+            if self._state == "open" or not (probe or self._failures >= self._allowed):
+                return
+            self._state = "open"
+            if probe:
+                self._backoff = min(self._longest, self._backoff * 2)
+            # Jitter: the processes of a fleet must not come back in step.
+            self._retry_at = self._clock() + self._backoff * random.uniform(0.75, 1.25)
+        self._on_change("open")
+
+    def abandon(self) -> None:
+        """The call was cancelled: it says nothing, but a probe must not stay out for ever."""
+        with self.lock:
+            if self._state != "half_open":
+                return
+            self._state = "open"
+            self._retry_at = self._clock()
+        self._on_change("open")

@@ -1,0 +1,226 @@
+"""What a lookup and an update do, as generators: they yield requests and import no I/O.
+
+Every step that can fail turns into a miss or into "not stored", and an event; both drivers run
+the same code, so sync and async cannot decide differently.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Literal
+
+from langchain_core.outputs import Generation
+
+from . import _query
+from ._call import Asked, Calls, Settings
+from ._codec import DecodeError, decode, has_tool_calls
+from ._digest import raw
+from ._options import CallOptions, OptionStack
+from ._requests import ErrorReply, Flow, RedisUnavailableError, Send, Work
+from ._search import SearchIndex
+from ._store import Store
+from .events import Bypassed, Hit, Miss, Reporter
+from .policy import Candidate, Decision
+
+__all__ = ["Core", "Judged", "Result", "Settings"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A stored answer and what became of it."""
+
+    found: _query.Found
+    question: str
+    decision: Decision
+
+
+@dataclass(slots=True)
+class Result:
+    """What a lookup came to."""
+
+    generations: list[Generation] | None
+    event: Hit | Miss | Bypassed | None
+    asked: Asked | None = None
+    judged: list[Judged] = field(default_factory=list)
+
+
+class Core:
+    """The flows of one cache."""
+
+    def __init__(self, settings: Settings, reporter: Reporter, options: OptionStack) -> None:
+        self.settings = settings
+        self.calls = Calls(settings, reporter)
+        self.search = SearchIndex(settings.schema, reporter, settings.create_index)
+        self._store = Store(self.calls, self.search)
+        self._reporter = reporter
+        self._options = options
+
+    # -- lookup ------------------------------------------------------------------------------
+
+    def lookup(self, prompt: str, llm_string: str) -> Flow[list[Generation] | None]:
+        result = yield from self.look(prompt, llm_string, self._options.current())
+        if result.event is not None:
+            self._reporter.emit(result.event)
+        hit = result.event
+        if isinstance(hit, Hit) and self.settings.refresh_ttl and self.settings.ttl:
+            yield from self._refresh_ttl(hit.entry, self.settings.ttl)
+        return result.generations
+
+    def look(self, prompt: str, llm_string: str, options: CallOptions) -> Flow[Result]:
+        """Find the answer to a call; the event says why there is or is none."""
+        if not options.lookup:
+            return Result(None, Bypassed("lookup", options.reason))
+        asked = yield from self.calls.read("lookup", prompt, llm_string, options)
+        if isinstance(asked, (Bypassed, Miss)):
+            return Result(None, asked)
+        try:
+            result = yield from self._exact(asked)
+            if result is None:
+                result = yield from self._semantic(asked)
+        except RedisUnavailableError as error:
+            self.calls.failed("lookup", "redis", error.label)
+            result = self._miss(asked, "redis_unavailable")
+        result.asked = asked
+        return result
+
+    def _exact(self, asked: Asked) -> Flow[Result | None]:
+        fields = ("response", "created_at", *(("signature", "vector") if self._signed else ()))
+        (reply,) = yield from self.calls.send(asked, [("HMGET", asked.key, *fields)])
+        if isinstance(reply, ErrorReply):
+            # A key of another type under our name is nobody's answer; the store replaces it.
+            stage = "entry" if reply.code == "WRONGTYPE" else "redis"
+            self.calls.failed("lookup", stage, reply.code)
+            return None if stage == "entry" else self._miss(asked, "redis_unavailable")
+        self._reporter.recovered("redis")
+        if not isinstance(reply, (list, tuple)) or reply[0] is None:
+            return None
+        stored = dict(zip(fields, reply, strict=True))
+        found = _query.Found(asked.key, 0.0, asked.scope, {**stored, "prompt": raw(asked.text)})
+        return (yield from self._serve(asked, found, "exact"))
+
+    def _semantic(self, asked: Asked) -> Flow[Result]:
+        if asked.question.exact_only:
+            return self._miss(asked, "exact_only")
+        if not self.search.works():
+            return self._miss(asked, "search_unavailable")
+        vector = yield from self.calls.vector("lookup", asked)
+        if vector is None:
+            return self._miss(asked, "embedding_failed")
+        limit = asked.options.distance_threshold
+        threshold = self.settings.policy.distance_threshold if limit is None else limit
+        candidates = yield from self.search.nearest(
+            partial(self.calls.send, asked), asked.scope, vector, threshold, signed=self._signed
+        )
+        if candidates is None:
+            return self._miss(asked, "search_unavailable")
+        judged: list[Judged] = []
+        for found in candidates:
+            question = _query.text(found.fields.get("prompt"))
+            candidate = Candidate(found.key, question, found.distance)
+            decision = self.settings.policy.decide(asked.text, candidate, threshold)
+            if decision.accepted:
+                result = yield from self._serve(asked, found, "semantic")
+                if isinstance(result.event, Hit):
+                    result.judged = [*judged, Judged(found, question, decision)]
+                    return result
+                reason = result.event.reason if isinstance(result.event, Miss) else ""
+                decision = Decision(False, reason)
+            judged.append(Judged(found, question, decision))
+        if not judged:
+            return self._miss(asked, "no_candidate")
+        # The nearest one's reason: it is what a reader of the event would look at.
+        nearest = judged[0]
+        result = self._miss(asked, nearest.decision.reason, nearest.found, nearest.decision.guard)
+        result.judged = judged
+        return result
+
+    def _serve(
+        self, asked: Asked, found: _query.Found, kind: Literal["exact", "semantic"]
+    ) -> Flow[Result]:
+        """Turn a found entry into a hit, unless it cannot be trusted or decoded."""
+        data = found.fields.get("response")
+        age = _age(found.fields.get("created_at"))
+        if not isinstance(data, bytes) or not self._authentic(found):
+            self.calls.failed("lookup", "entry", "Unreadable" if not self._signed else "Unsigned")
+            return self._miss(asked, "unreadable_entry", found)
+        mark = None
+        if self.settings.mark_hits:
+            mark = {"kind": kind, "distance": found.distance, "entry": found.key, "age": age}
+        try:
+            generations = yield Work(lambda: decode(data, mark), len(data))
+        except DecodeError as error:
+            self.calls.failed("lookup", "entry", str(error))
+            return self._miss(asked, "unreadable_entry", found)
+        if kind == "semantic" and has_tool_calls(generations):
+            return self._miss(asked, "tool_calls", found)
+        hit = Hit(
+            kind=kind,
+            distance=found.distance,
+            entry=found.key,
+            age=age,
+            model=asked.model,
+            embedding_seconds=asked.embedding_seconds,
+            redis_seconds=asked.redis_seconds,
+        )
+        return Result(generations, hit)
+
+    def _refresh_ttl(self, key: str, ttl: float) -> Flow[None]:
+        # A hit must need no write: a replica or an ACL that refuses this changes nothing.
+        try:
+            yield Send([("PEXPIRE", key, int(ttl * 1000))])
+        except RedisUnavailableError:
+            return
+
+    def update(self, prompt: str, llm_string: str, generations: Sequence[Generation]) -> Flow[None]:
+        options = self._options.current()
+        event = yield from self._store.update(prompt, llm_string, generations, options)
+        if event is not None:
+            self._reporter.emit(event)
+
+    def _miss(
+        self,
+        asked: Asked,
+        reason: str,
+        nearest: _query.Found | None = None,
+        guard: str | None = None,
+    ) -> Result:
+        event = Miss(
+            reason=reason,
+            distance=None if nearest is None else nearest.distance,
+            entry=None if nearest is None else nearest.key,
+            guard=guard,
+            model=asked.model,
+            embedding_seconds=asked.embedding_seconds,
+            redis_seconds=asked.redis_seconds,
+        )
+        return Result(None, event)
+
+    # -- trust -------------------------------------------------------------------------------
+
+    @property
+    def _signed(self) -> bool:
+        return self.settings.signer is not None
+
+    def _authentic(self, found: _query.Found) -> bool:
+        signer = self.settings.signer
+        if signer is None:
+            return True
+        stored = found.fields
+        signature = stored.get("signature")
+        parts = [
+            found.scope.encode(),
+            *(stored.get(name) or b"" for name in ("prompt", "response", "created_at", "vector")),
+        ]
+        return isinstance(signature, bytes) and signer.verify(signature, *parts)
+
+
+def _age(created: object) -> float:
+    try:
+        age = time.time() - float(created)  # type: ignore[arg-type]  # whatever is stored
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return max(0.0, age) if math.isfinite(age) else 0.0

@@ -1,0 +1,123 @@
+"""The two drivers: they run the core's generators and perform what these ask for.
+
+They know budgets and breakers, and turn every failure into one of the two exceptions that the
+core expects. What they decide, they decide in the functions that both share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from ._breaker import Breaker, State, SuspendedError
+from ._connect import Links
+from ._embedder import Embedder
+from ._replies import label
+from ._requests import Embed, Flow, RedisUnavailableError, Send, Work
+from ._workers import Workers
+from .events import BreakerChanged, Reporter
+
+T = TypeVar("T")
+
+LARGE = 64 * 1024
+"""Work on more than this many bytes takes about a millisecond: off the event loop with it."""
+
+
+class Drivers:
+    """Runs flows, sync and async, with one total Redis budget per flow."""
+
+    def __init__(
+        self, links: Links, embedder: Embedder, workers: Workers, budget: float, reporter: Reporter
+    ) -> None:
+        self._links = links
+        self._embedder = embedder
+        self._workers = workers
+        self._budget = budget
+
+        def changed(state: State) -> None:
+            reporter.emit(BreakerChanged("redis", state))
+
+        self.breaker = Breaker(changed, failures=1, first=0.25, longest=4.0)
+
+    def run(self, flow: Flow[T]) -> T:
+        left = self._budget
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    reply: Any
+                    if isinstance(request, Send):
+                        started = time.monotonic()
+                        try:
+                            reply = self._send(request, left)
+                        finally:
+                            left -= time.monotonic() - started
+                    elif isinstance(request, Embed):
+                        reply = self._embedder.embed(request.text)
+                    else:
+                        reply = request.function()
+                except Exception as error:
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(reply)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    async def arun(self, flow: Flow[T]) -> T:
+        left = self._budget
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    reply: Any
+                    if isinstance(request, Send):
+                        started = time.monotonic()
+                        try:
+                            reply = await self._asend(request, left)
+                        finally:
+                            left -= time.monotonic() - started
+                    elif isinstance(request, Embed):
+                        reply = await self._embedder.aembed(request.text)
+                    else:
+                        reply = await self._awork(request)
+                except Exception as error:
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(reply)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def _send(self, request: Send, left: float) -> Sequence[Any]:
+        try:
+            if request.timeout is not None:
+                return self._links.sync.exchange(request.commands, request.atomic, request.timeout)
+            with self.breaker:
+                return self._links.sync.exchange(request.commands, request.atomic, left)
+        except Exception as error:
+            raise _unavailable(error) from None
+
+    async def _asend(self, request: Send, left: float) -> Sequence[Any]:
+        try:
+            link = self._links.on_running_loop()
+            if request.timeout is not None:
+                return await link.exchange(request.commands, request.atomic, request.timeout)
+            with self.breaker:
+                return await link.exchange(request.commands, request.atomic, left)
+        except Exception as error:
+            raise _unavailable(error) from None
+
+    async def _awork(self, request: Work) -> Any:
+        if request.size <= LARGE:
+            return request.function()
+        return await asyncio.wrap_future(self._workers.submit(request.function))
+
+
+def _unavailable(error: Exception) -> RedisUnavailableError:
+    if isinstance(error, SuspendedError):
+        return RedisUnavailableError("suspended", suspended=True)
+    late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
+    return RedisUnavailableError("TimeoutError" if late else label(error))

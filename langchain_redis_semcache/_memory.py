@@ -1,0 +1,29 @@
+"""The vectors of recent lookups, for the updates that follow: one embedding per miss."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+
+DEFAULT_CAPACITY = 512
+"""3 MB of 1536-dimensional float32 vectors; more calls than this are hardly in flight at once."""
+
+
+class VectorMemory:
+    """A bounded mapping of text digests to packed vectors, safe under threads and tasks."""
+
+    def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
+        self.lock = threading.Lock()
+        self._capacity = capacity
+        self._vectors: OrderedDict[str, bytes] = OrderedDict()
+
+    def get(self, text_digest: str) -> bytes | None:
+        with self.lock:
+            return self._vectors.get(text_digest)
+
+    def put(self, text_digest: str, vector: bytes) -> None:
+        with self.lock:
+            self._vectors[text_digest] = vector
+            self._vectors.move_to_end(text_digest)
+            if len(self._vectors) > self._capacity:
+                self._vectors.popitem(last=False)

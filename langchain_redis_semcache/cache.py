@@ -1,0 +1,410 @@
+"""The public face: constructor and one-line methods; what happens is decided in `_core`."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from datetime import timedelta
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
+from langchain_core.embeddings import Embeddings
+from typing_extensions import Self, override
+
+from . import _admin
+from ._call import Settings
+from ._codec import VectorType
+from ._core import Core
+from ._explain import Explanation, as_llm_string, as_prompt, explain
+from ._options import OptionStack
+from ._prompt import ContextMode, QuestionHook
+from ._requests import Flow
+from ._schema import IndexType, Schema, check_name
+from ._signing import Signer
+from .admission import Admission, CompleteAnswers
+from .errors import ConfigurationError
+from .events import Failed, Listener, Operation, Reporter, Stats
+from .guards import DEFAULT_GUARDS, Guard
+from .policy import DEFAULT_THRESHOLD, DistancePolicy, Policy, check_threshold
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseLanguageModel
+    from langchain_core.messages import BaseMessage
+    from langchain_core.prompt_values import PromptValue
+
+    from ._io import Drivers
+
+__all__ = ["RedisSemanticCache"]
+
+T = TypeVar("T")
+
+DEFAULT_NAME = "semcache"
+DEFAULT_EMBEDDING = "text-embedding-3-small"
+
+
+class RedisSemanticCache(BaseCache):
+    """Answer repeated and paraphrased questions from Redis instead of by the model.
+
+    Nothing is connected, embedded or created by the constructor.
+
+    Args:
+        embeddings: Embeds the questions; `OpenAIEmbeddings(model="text-embedding-3-small")` by
+            default.
+        redis_url: redis://, rediss://, unix:// or redis+sentinel://; by default $REDIS_URL, else
+            redis://localhost:6379.
+        distance_threshold: Largest cosine distance (0 to 2) of a hit. The right value depends on
+            the embedding model: see docs/quality.md.
+        ttl: Seconds (or a timedelta) that an entry lives; None keeps entries until Redis evicts
+            them.
+        name: Names the entries and the index; caches with different names share nothing.
+        prefix: Put behind the name, for calls written for langchain-redis.
+        redis_client: A sync client to use instead of a URL. It is called in a worker thread, so
+            that its own timeouts and retries cannot hold up a chat call.
+        async_redis_client: A `redis.asyncio` client for `alookup` and `aupdate`.
+        namespace: Tenant, user or topic: entries of one are never served to another. A callable
+            is read at every call.
+        context: What beside the question must be identical: "full" (system prompt and all earlier
+            turns), "system" (the system prompt only) or "none".
+        question: Names the question and what must be identical itself, e.g. for RAG prompts:
+            gets the messages, returns (text, identical), or None to leave the call alone.
+        policy: Decides about candidates instead of `distance_threshold` and `guards`.
+        guards: What may object to a candidate, by name; default `guards.DEFAULT_GUARDS`.
+        admission: Decides what may be stored; by default complete answers only.
+        max_temperature: Leave calls alone whose model is known to be set to more.
+        skip_time_sensitive: Leave English questions about now alone: today, latest, weather, ...
+        refresh_ttl: Give an entry its full ttl again whenever it is served.
+        mark_hits: Put where it came from into `response_metadata["semcache"]` of a served message.
+        max_question_chars: Longer questions are served on an exact match only: an embedding model
+            cuts what exceeds its window (256 tokens, about 1000 characters, for small ones), and
+            cosine distance is blind to one changed word in a long text.
+        max_answer_bytes: Larger answers are not stored.
+        redis_timeout: Seconds that Redis may take in all per lookup or update.
+        embedding_timeout: Seconds that the embedder may take per call.
+        embedding_id: Names the embedding model where class and model name do not.
+        index_type: "hnsw" (flat as the cache grows) or "flat" (exact, for some thousand entries).
+        vector_type: "float32", or "float16"/"bfloat16" for half the memory.
+        create_index: False where another process or an administrator creates the index.
+        signing_key: Secret of at least 16 bytes (or a list of them, the one to sign with first):
+            entries that were not signed with one are not served.
+        listeners: Called with every event of `langchain_redis_semcache.events`.
+    """
+
+    def __init__(
+        self,
+        embeddings: Embeddings | None = None,
+        redis_url: str | None = None,
+        distance_threshold: float = DEFAULT_THRESHOLD,
+        ttl: float | timedelta | None = None,
+        name: str | None = None,
+        prefix: str | None = None,
+        redis_client: Any | None = None,
+        *,
+        async_redis_client: Any | None = None,
+        namespace: str | Callable[[], str] = "",
+        context: ContextMode = "full",
+        question: QuestionHook | None = None,
+        policy: Policy | None = None,
+        guards: Mapping[str, Guard] | None = None,
+        admission: Admission | None = None,
+        max_temperature: float | None = None,
+        skip_time_sensitive: bool = False,
+        refresh_ttl: bool = False,
+        mark_hits: bool = False,
+        max_question_chars: int | None = 1000,
+        max_answer_bytes: int = 1_000_000,
+        redis_timeout: float | timedelta = 0.5,
+        embedding_timeout: float | timedelta = 5.0,
+        embedding_id: str | None = None,
+        index_type: IndexType = "hnsw",
+        vector_type: VectorType = "float32",
+        create_index: bool = True,
+        signing_key: str | bytes | Sequence[str | bytes] | None = None,
+        listeners: Iterable[Listener] = (),
+    ) -> None:
+        # redis and openai take half a second to import: not before a cache is made.
+        from ._connect import open_links
+        from ._embedder import Embedder
+        from ._embedder import embedding_id as identify
+        from ._io import Drivers
+        from ._workers import Workers
+
+        _one_of("context", context, ("full", "system", "none"))
+        _one_of("index_type", index_type, ("hnsw", "flat"))
+        _one_of("vector_type", vector_type, ("float32", "float16", "bfloat16"))
+        self.name = (
+            ":".join(check_name(part) for part in dict.fromkeys((name, prefix)) if part is not None)
+            or DEFAULT_NAME
+        )
+        if embeddings is None:
+            embeddings = _default_embeddings()
+        elif not isinstance(embeddings, Embeddings):
+            raise ConfigurationError(
+                "embeddings must be a langchain_core.embeddings.Embeddings object, e.g. "
+                f"OpenAIEmbeddings(model='{DEFAULT_EMBEDDING}'), not a {type(embeddings).__name__}"
+            )
+        if policy is None:
+            chosen = DEFAULT_GUARDS if guards is None else guards
+            policy = DistancePolicy(distance_threshold, chosen)
+        elif guards is not None or distance_threshold != DEFAULT_THRESHOLD:
+            raise ConfigurationError(
+                "policy= decides by itself: give distance_threshold and guards to the policy, e.g. "
+                "policy=DistancePolicy(0.2, guards)"
+            )
+        if not isinstance(namespace, str) and not callable(namespace):
+            raise ConfigurationError("namespace must be a str or a callable that returns one")
+        schema = Schema(self.name, embedding_id or identify(embeddings), vector_type, index_type)
+        self._options = OptionStack()
+        self._reporter = Reporter(self.name, listeners)
+        settings = Settings(
+            schema=schema,
+            policy=policy,
+            admission=CompleteAnswers() if admission is None else admission,
+            namespace=namespace,
+            context=context,
+            question=question,
+            ttl=None if ttl is None else _seconds("ttl", ttl, "e.g. ttl=86400 or ttl=None"),
+            refresh_ttl=refresh_ttl,
+            mark_hits=mark_hits,
+            max_question_chars=max_question_chars,
+            max_answer_bytes=max_answer_bytes,
+            create_index=create_index,
+            signer=None if signing_key is None else Signer(signing_key),
+            max_temperature=max_temperature,
+            skip_time_sensitive=skip_time_sensitive,
+        )
+        self._core = Core(settings, self._reporter, self._options)
+        budget = _seconds("redis_timeout", redis_timeout, "e.g. redis_timeout=0.5")
+        patience = _seconds("embedding_timeout", embedding_timeout, "e.g. embedding_timeout=5")
+        workers = Workers()
+        embedder = Embedder(embeddings, workers, patience, self._reporter)
+        self._workers = workers
+        self._links = open_links(redis_url, redis_client, async_redis_client, workers, budget)
+        self._drivers: Drivers = Drivers(self._links, embedder, workers, budget, self._reporter)
+        self._breakers = (embedder.breaker, self._drivers.breaker)
+        _forget_after_fork(self)
+
+    def __repr__(self) -> str:
+        schema = self._core.settings.schema
+        return f"RedisSemanticCache(name={self.name!r}, embedding={schema.embedding_id!r})"
+
+    # -- BaseCache ---------------------------------------------------------------------------
+
+    @override
+    def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
+        return self._run("lookup", self._core.lookup(prompt, llm_string))
+
+    @override
+    async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
+        return await self._arun("lookup", self._core.lookup(prompt, llm_string))
+
+    @override
+    def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
+        self._run("update", self._core.update(prompt, llm_string, return_val))
+
+    @override
+    async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
+        await self._arun("update", self._core.update(prompt, llm_string, return_val))
+
+    @override
+    def clear(self, **kwargs: Any) -> None:
+        """Remove all entries and indexes of this name, those of other embedding models included.
+
+        Raises `CacheUnavailableError` where that did not work.
+        """
+        self._drivers.run(_admin.clear(self._core))
+
+    @override
+    async def aclear(self, **kwargs: Any) -> None:
+        """Remove what `clear` removes."""
+        await self._drivers.arun(_admin.clear(self._core))
+
+    # -- looking at it and undoing -----------------------------------------------------------
+
+    @property
+    def stats(self) -> Stats:
+        """Counts since this object was made."""
+        return self._reporter.stats()
+
+    def explain(
+        self,
+        prompt_or_messages: str | PromptValue | Sequence[BaseMessage],
+        llm_string_or_model: str | BaseLanguageModel[Any],
+    ) -> Explanation:
+        """Say what a lookup would do and why, without serving, storing or counting anything."""
+        llm_string = as_llm_string(llm_string_or_model)
+        prompt = as_prompt(prompt_or_messages, llm_string_or_model)
+        return self._drivers.run(explain(self._core, self._options, prompt, llm_string))
+
+    async def aexplain(
+        self,
+        prompt_or_messages: str | PromptValue | Sequence[BaseMessage],
+        llm_string_or_model: str | BaseLanguageModel[Any],
+    ) -> Explanation:
+        """Say what an `alookup` would do and why."""
+        llm_string = as_llm_string(llm_string_or_model)
+        prompt = as_prompt(prompt_or_messages, llm_string_or_model)
+        return await self._drivers.arun(explain(self._core, self._options, prompt, llm_string))
+
+    def delete_entry(self, entry: str) -> bool:
+        """Remove one entry by its key, as hits and `explain` name it; tell whether it was there."""
+        return self._drivers.run(_admin.delete_entry(self._core, entry))
+
+    async def adelete_entry(self, entry: str) -> bool:
+        """Remove one entry by its key."""
+        return await self._drivers.arun(_admin.delete_entry(self._core, entry))
+
+    def delete_tagged(self, *tags: str) -> int:
+        """Remove all entries that carry any of the tags; return how many."""
+        return self._drivers.run(_admin.delete_tagged(self._core, tags))
+
+    async def adelete_tagged(self, *tags: str) -> int:
+        """Remove all entries that carry any of the tags; return how many."""
+        return await self._drivers.arun(_admin.delete_tagged(self._core, tags))
+
+    # -- options of single calls -------------------------------------------------------------
+
+    def tags(self, *tags: str) -> AbstractContextManager[None]:
+        """Attach tags to the entries stored inside of the block, for `delete_tagged`."""
+        if not tags or not all(isinstance(tag, str) and tag for tag in tags):
+            raise ConfigurationError("tags must be non-empty strings, e.g. cache.tags('faq', 'v2')")
+        return self._options.using(tags=tags)
+
+    def bypass(self) -> AbstractContextManager[None]:
+        """Neither look up nor store inside of the block."""
+        return self._options.using(lookup=False, update=False, reason="bypass")
+
+    def refresh(self) -> AbstractContextManager[None]:
+        """Ask the model inside of the block and overwrite what was stored."""
+        return self._options.using(lookup=False, update=True, reason="refresh")
+
+    def read_only(self) -> AbstractContextManager[None]:
+        """Look up but store nothing inside of the block."""
+        return self._options.using(update=False, reason="read_only")
+
+    def options(
+        self, *, ttl: float | timedelta | None = None, distance_threshold: float | None = None
+    ) -> AbstractContextManager[None]:
+        """Use another ttl or threshold inside of the block."""
+        changes: dict[str, float] = {}
+        if ttl is not None:
+            changes["ttl"] = _seconds("ttl", ttl, "e.g. ttl=60")
+        if distance_threshold is not None:
+            changes["distance_threshold"] = check_threshold(distance_threshold)
+        return self._options.using(**changes)
+
+    # -- life cycle --------------------------------------------------------------------------
+
+    def setup(self) -> None:
+        """Connect, embed one text and create the index now; raises where something is wrong.
+
+        Optional: for applications that want to fail at start rather than run without a cache.
+        """
+        self._drivers.run(_admin.setup(self._core))
+
+    async def asetup(self) -> None:
+        """Do what `setup` does."""
+        await self._drivers.arun(_admin.setup(self._core))
+
+    def close(self) -> None:
+        """Close the connections that this object opened; a passed client stays open."""
+        self._links.sync.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop and the sync ones."""
+        await self._links.aclose()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def _start_afresh(self) -> None:
+        self._links.forget()
+        self._workers.reset()
+        for guarded in (self._reporter, self._core.calls.memory, *self._breakers):
+            guarded.lock = threading.Lock()
+
+    # -- the last line of defence ------------------------------------------------------------
+
+    def _run(self, operation: Operation, flow: Flow[T]) -> T | None:
+        try:
+            return self._drivers.run(flow)
+        except Exception as error:
+            self._unforeseen(operation, error)
+            return None
+
+    async def _arun(self, operation: Operation, flow: Flow[T]) -> T | None:
+        try:
+            return await self._drivers.arun(flow)
+        except Exception as error:
+            self._unforeseen(operation, error)
+            return None
+
+    def _unforeseen(self, operation: Operation, error: Exception) -> None:
+        """A policy, a hook or we ourselves have a bug: the chat call goes on."""
+        self._reporter.emit(Failed(operation, "internal", type(error).__name__))
+
+
+def _default_embeddings() -> Embeddings:
+    from langchain_openai import OpenAIEmbeddings
+
+    if not os.environ.get("OPENAI_API_KEY"):
+        raise ConfigurationError(
+            f"embeddings defaults to OpenAIEmbeddings(model='{DEFAULT_EMBEDDING}'), which needs "
+            "OPENAI_API_KEY; set it or pass embeddings=, e.g. LocalEmbeddings() from "
+            "langchain_redis_semcache.embedded"
+        )
+    return OpenAIEmbeddings(model=DEFAULT_EMBEDDING)
+
+
+def _seconds(argument: str, value: float | timedelta, example: str) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e10:
+        raise ConfigurationError(
+            f"{argument} must be a positive number of seconds or a timedelta, {example}, "
+            f"not {value!r}"
+        )
+    return float(seconds)
+
+
+def _one_of(argument: str, value: object, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ConfigurationError(f"{argument} must be one of {', '.join(allowed)}, not {value!r}")
+
+
+def _forget_after_fork(cache: RedisSemanticCache) -> None:
+    """Arrange that a child process starts afresh.
+
+    It has none of the parent's threads, its locks may have been held by one of them, and the
+    parent's sockets are not its own.
+    """
+    reference = weakref.ref(cache)
+
+    def in_child() -> None:
+        alive = reference()
+        if alive is not None:
+            alive._start_afresh()
+
+    if hasattr(os, "register_at_fork"):
+        os.register_at_fork(after_in_child=in_child)

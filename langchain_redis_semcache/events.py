@@ -1,0 +1,257 @@
+"""What happened in a lookup or an update, for whoever wants to know.
+
+Events are frozen and carry no prompt, no answer and no credential. Listeners are called in the
+thread or task of the chat call: they must be quick, and what they raise is swallowed.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Literal, Protocol, TypeAlias
+
+__all__ = [
+    "BreakerChanged",
+    "Bypassed",
+    "Event",
+    "Failed",
+    "Hit",
+    "Listener",
+    "LogListener",
+    "Miss",
+    "Stats",
+    "Stored",
+]
+
+Operation = Literal["lookup", "update"]
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """An answer was served from the cache."""
+
+    kind: Literal["exact", "semantic"]
+    distance: float
+    """Cosine distance of the two questions; 0.0 for an exact hit."""
+    entry: str
+    """The entry's key, as `delete_entry` takes it."""
+    age: float
+    """Seconds since the answer was stored."""
+    model: str = ""
+    embedding_seconds: float = 0.0
+    redis_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Miss:
+    """No stored answer was good enough; `reason` says why."""
+
+    reason: str
+    distance: float | None = None
+    """Distance of the nearest candidate, where there was one."""
+    entry: str | None = None
+    guard: str | None = None
+    """The guard that objected, where one did."""
+    model: str = ""
+    embedding_seconds: float = 0.0
+    redis_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """An answer was stored."""
+
+    entry: str
+    size: int
+    """Bytes of the encoded answer."""
+    model: str = ""
+    embedding_seconds: float = 0.0
+    redis_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bypassed:
+    """The cache was not asked, or an answer was not stored, on purpose."""
+
+    operation: Operation
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Something did not work; the chat call went on without it."""
+
+    operation: Operation
+    stage: str
+    """What failed: "redis", "store", "search", "embedding", "entry", "namespace", ..."""
+    error: str
+    """The exception's class and, for Redis, the error code; never its message."""
+    redis_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class BreakerChanged:
+    """Calls to Redis or to the embedder were suspended, are being tried, or work again."""
+
+    subject: Literal["redis", "embedding"]
+    state: Literal["closed", "open", "half_open"]
+
+
+Event: TypeAlias = Hit | Miss | Stored | Bypassed | Failed | BreakerChanged
+
+
+class Listener(Protocol):
+    """Anything that takes an event."""
+
+    def __call__(self, event: Event, /) -> None: ...
+
+
+_LOGGER = logging.getLogger("langchain_redis_semcache")
+
+
+class LogListener:
+    """Log events: hits and misses at DEBUG, a failure as one WARNING until it is over.
+
+    Every cache has one.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._failing: set[str] = set()
+
+    def __call__(self, event: Event, /) -> None:
+        if isinstance(event, Failed):
+            new = event.stage not in self._failing
+            self._failing.add(event.stage)
+            _LOGGER.log(
+                logging.WARNING if new else logging.DEBUG,
+                "semcache %s: %s failed (%s); chat calls go on without the cache%s",
+                self._name,
+                event.stage,
+                event.error,
+                " (said once until it works again)" if new else "",
+                extra={"semcache_event": "Failed", "semcache_stage": event.stage},
+            )
+        elif isinstance(event, BreakerChanged):
+            _LOGGER.debug("semcache %s: %s breaker %s", self._name, event.subject, event.state)
+        elif _LOGGER.isEnabledFor(logging.DEBUG):
+            _LOGGER.debug("semcache %s: %s", self._name, event)
+
+    def recovered(self, stage: str) -> None:
+        """Say once that what had failed works again."""
+        if stage in self._failing:
+            self._failing.discard(stage)
+            _LOGGER.info("semcache %s: %s works again", self._name, stage)
+
+
+def _none() -> Mapping[str, int]:
+    return MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts since the cache object was made, in this process."""
+
+    lookups: int = 0
+    exact_hits: int = 0
+    semantic_hits: int = 0
+    misses: Mapping[str, int] = field(default_factory=_none)
+    """By reason."""
+    vetoes: Mapping[str, int] = field(default_factory=_none)
+    """Misses that a guard caused, by guard."""
+    stored: int = 0
+    bypassed: Mapping[str, int] = field(default_factory=_none)
+    """By reason."""
+    failures: Mapping[str, int] = field(default_factory=_none)
+    """By stage."""
+    embeddings: int = 0
+    """Calls of the embedder."""
+    embedding_seconds: float = 0.0
+    redis_seconds: float = 0.0
+    breakers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    """State of the breaker of "redis" and of "embedding"."""
+
+    @property
+    def hits(self) -> int:
+        return self.exact_hits + self.semantic_hits
+
+    @property
+    def hit_rate(self) -> float:
+        """Hits per lookup that was not bypassed; 0.0 before the first."""
+        return self.hits / self.lookups if self.lookups else 0.0
+
+
+class Reporter:
+    """Counts events and hands them to the listeners."""
+
+    def __init__(self, name: str, listeners: Iterable[Listener]) -> None:
+        self._log = LogListener(name)
+        self._listeners = (self._log, *listeners)
+        self.lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._reasons: dict[str, Counter[str]] = {
+            "misses": Counter(),
+            "vetoes": Counter(),
+            "bypassed": Counter(),
+            "failures": Counter(),
+        }
+        self._seconds = {"embedding": 0.0, "redis": 0.0}
+        self._breakers = {"redis": "closed", "embedding": "closed"}
+
+    def emit(self, event: Event) -> None:
+        """Count an event and tell every listener; a listener's error stops nobody."""
+        self._count(event)
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception:
+                _LOGGER.debug("semcache: a listener raised", exc_info=True)
+
+    def recovered(self, stage: str) -> None:
+        """Note that a stage works; costs nothing while nothing had failed."""
+        self._log.recovered(stage)
+
+    def spent(self, subject: Literal["embedding", "redis"], seconds: float) -> None:
+        """Count one use of the embedder or of Redis."""
+        with self.lock:
+            self._seconds[subject] += seconds
+            if subject == "embedding":
+                self._counts["embeddings"] += 1
+
+    def stats(self) -> Stats:
+        with self.lock:
+            counts = self._counts
+            return Stats(
+                lookups=counts["lookups"],
+                exact_hits=counts["exact"],
+                semantic_hits=counts["semantic"],
+                stored=counts["stored"],
+                embeddings=counts["embeddings"],
+                embedding_seconds=self._seconds["embedding"],
+                redis_seconds=self._seconds["redis"],
+                breakers=MappingProxyType(dict(self._breakers)),
+                **{k: MappingProxyType(dict(v)) for k, v in self._reasons.items()},
+            )
+
+    def _count(self, event: Event) -> None:
+        with self.lock:
+            if isinstance(event, Hit):
+                self._counts["lookups"] += 1
+                self._counts[event.kind] += 1
+            elif isinstance(event, Miss):
+                self._counts["lookups"] += 1
+                self._reasons["misses"][event.reason] += 1
+                if event.guard:
+                    self._reasons["vetoes"][event.guard] += 1
+            elif isinstance(event, Stored):
+                self._counts["stored"] += 1
+            elif isinstance(event, Bypassed):
+                self._reasons["bypassed"][event.reason] += 1
+            elif isinstance(event, Failed):
+                self._reasons["failures"][event.stage] += 1
+            else:
+                self._breakers[event.subject] = event.state
