@@ -23,6 +23,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote
 
+from .errors import SemcacheError
+
 _SOCKET_NAME = "redis.sock"
 # sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL among them.
 _LONGEST_SOCKET_PATH = 103
@@ -34,8 +36,9 @@ _OWN_OPTIONS = frozenset(
 _ONE_WORD = frozenset({"dir", "loadmodule", "requirepass", "unixsocket"})
 # Seconds that a server gets to save its data before it is killed.
 _PATIENCE = 30
-# "4711:M 21 Nov 2026 11:44:26.723 # " in front of every line a running server logs.
-_LOG_PREFIX = re.compile(r"^\d+:[A-Z] .*? [.*#-] ")
+# "4711:M 21 Nov 2026 11:44:26.723 # " in front of every line a running server logs, and the path
+# that the dynamic loader puts before what it says.
+_LOG_PREFIX = re.compile(r"^(\d+:[A-Z] .*? [.*#-] |.*: (?=error while loading))")
 _SAYS_NO_MORE = ("Can't load module from", "initialization failed. Module not loaded")
 
 # Makes its own process the server, and leaves a watchdog beside it that waits at the end of a pipe
@@ -75,7 +78,7 @@ One of these makes it work:
       here or on another machine; then no embedded server is needed: redis_url="redis://<machine>:6379\""""
 
 
-class EmbeddedRedisError(RuntimeError):
+class EmbeddedRedisError(SemcacheError, RuntimeError):
     """The embedded server could not be started or is not running."""
 
 
@@ -355,7 +358,8 @@ class ServerProcess:
                 return
             if time.monotonic() > deadline:
                 raise EmbeddedRedisError(
-                    f"the server was not ready within {timeout:g} s:\n{_last_lines(self.log)}"
+                    f"the server was not ready within the start_timeout of {timeout:g} s:\n"
+                    f"{_last_lines(self.log)}"
                 )
             time.sleep(0.005)
         raise failure(self.log, status)

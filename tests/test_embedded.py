@@ -276,7 +276,7 @@ def distance(one: list[float], other: list[float]) -> float:
 
 @needs_wordllama
 def test_embeddings_know_a_paraphrase_from_another_question() -> None:
-    """The vectors have their meaning: known distances of three sentences come out."""
+    """The vectors are those of WordLlama 0.4: its distances of three sentences come out."""
     france, paraphrase, germany = LocalEmbeddings().embed_documents(
         [
             "What is the capital of France?",
@@ -286,8 +286,9 @@ def test_embeddings_know_a_paraphrase_from_another_question() -> None:
     )
     assert {type(value) for value in france} == {float}
     assert len(france) == LocalEmbeddings.dimensions == 256
-    assert distance(france, paraphrase) < distance(france, germany)
-    assert distance(france, france) == pytest.approx(0, abs=1e-6)
+    assert distance(france, paraphrase) == pytest.approx(0.1325736, abs=1e-5)
+    assert distance(france, germany) == pytest.approx(0.5607921, abs=1e-5)
+    assert math.hypot(*paraphrase) == pytest.approx(3.6182332, abs=1e-5)
 
 
 @needs_wordllama
@@ -311,8 +312,8 @@ def test_empty_text_is_all_zeros() -> None:
 
 
 @needs_wordllama
-def test_model_is_wordllamas_and_leaves_no_trace(tmp_path: Path) -> None:
-    """The vectors are wordllama's own, read without network, traces in home or log set-up."""
+def test_model_is_read_without_a_trace(tmp_path: Path) -> None:
+    """Embedding needs no network, writes no files, and leaves the logging set-up alone."""
     script = """
     import logging, os, sys
     def no_network(event, args):
@@ -320,16 +321,9 @@ def test_model_is_wordllamas_and_leaves_no_trace(tmp_path: Path) -> None:
             raise RuntimeError("network")
     sys.addaudithook(no_network)
     from langchain_redis_semcache.embedded import LocalEmbeddings
-    texts = ["Which city serves as France's capital?", "", "x" * 3000, "How do I enable TLS?"]
-    vectors = LocalEmbeddings().embed_documents(texts)
+    LocalEmbeddings().embed_documents(["hello", "x" * 3000])
     assert not logging.getLogger().handlers and "wordllama" not in sys.modules
     assert os.listdir(os.environ["HOME"]) == os.listdir(".") == []
-    from pathlib import Path
-    import wordllama
-    own = wordllama.WordLlama.load(
-        cache_dir=Path(wordllama.__file__).parent, disable_download=True
-    )
-    assert own.embed(texts).tolist() == vectors
     """
     home, work = tmp_path / "home", tmp_path / "work"
     home.mkdir()
