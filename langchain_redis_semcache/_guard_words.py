@@ -139,7 +139,7 @@ CURRENCY_SIGNS = frozenset("$€£¥₹")
 _MONEY = frozenset({"dollar", "euro", "pound", "yen", "rupee", "franc", "krone", "crypto"})
 _HEAT = frozenset({"celsius", "fahrenheit", "kelvin"})
 _NOT_ASKED_FOR = frozenset({"time", "percent"})
-_EVERYDAY = frozenset({"foot", "feet", "yard", "yards", "stone", "stones", "quid", "bucks"})
+_EVERYDAY = frozenset({"foot", "yard", "yards", "stone", "stones", "quid", "bucks"})
 
 
 def _named_units() -> Iterator[tuple[str, str, str]]:
@@ -150,7 +150,7 @@ def _named_units() -> Iterator[tuple[str, str, str]]:
         for word in words.split():
             spelled_out = len(word) > 2 and word not in _EVERYDAY
             if dimension not in _NOT_ASKED_FOR and (spelled_out or word in {"km", "kg"}):
-                yield word, kind, f"{unit}"
+                yield word, kind, str(unit)
 
 
 # --- negation -------------------------------------------------------------------------------------
@@ -590,7 +590,7 @@ _NAMES = {
     adderall ritalin codeine tramadol morphine claritin zyrtec benadryl""",
     "organ": """
     knee ankle wrist elbow shoulder hip neck ear eye nose throat tongue liver kidney lung heart
-    brain stomach ovary prostate thyroid breast toe thumb foot hand leg arm""",
+    brain stomach ovary prostate thyroid breast toe thumb hand leg arm""",
 }
 _NAMED = {
     word: (kind, same or word)

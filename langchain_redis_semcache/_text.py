@@ -155,10 +155,10 @@ def _spelled(tokens: list[str], start: int) -> tuple[float | None, int]:
         elif not begun and word in PARTS and before == "a" and following == "of":
             return 1 / PARTS[word], position + 1  # "a sixth of"
         elif word in ORDINALS:
-            if word == "second" and (before in _A_MOMENT or following == "hand"):
+            if not begun and word == "second" and (before in _A_MOMENT or following == "hand"):
                 return None, position + 1
             if begun and not (current % 10 == 0 and ORDINALS[word] < 10):
-                break
+                break  # "a five second break": a unit
             return total + current + ORDINALS[word], position + 1
         elif not (begun and word == "and" and following in CARDINALS and current >= 100):
             break
