@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint unit integration wheel clean
+.PHONY: demo test lint unit integration wheel soak clean
 
 $(VENV)/.demo: pyproject.toml
 	$(PYTHON) -m venv $(VENV)
@@ -35,6 +35,11 @@ unit: $(VENV)/.dev
 # Uses the server at REDIS_URL where that is set, else an embedded one.
 integration: $(VENV)/.dev
 	$(BIN)/python -m pytest integration_tests -q
+
+# Traffic from several processes under random faults: MINUTES=10 by default.
+MINUTES ?= 10
+soak: $(VENV)/.dev
+	$(BIN)/python -m integration_tests.soak --minutes $(MINUTES)
 
 wheel: $(VENV)/.dev
 	$(BIN)/pip install --quiet --disable-pip-version-check build

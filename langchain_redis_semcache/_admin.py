@@ -27,7 +27,8 @@ BATCH = 500
 SECONDS = 10.0
 """For each round trip: a walk over a large cache takes as long as it takes."""
 
-_NO_INDEX = ("no such index", "unknown index name", "index not found")
+# "moved": on a cluster that does not search as a whole an index belongs to one node.
+_NO_INDEX = ("moved", "no such index", "unknown index name", "index not found")
 
 
 def setup(core: Core) -> Flow[None]:
@@ -80,7 +81,10 @@ def delete_tagged(core: Core, tags: Sequence[str]) -> Flow[int]:
         while True:
             search: Command = ("FT.SEARCH", index, query, "NOCONTENT", "LIMIT", 0, BATCH)
             (reply,) = yield from _send([search], tolerated=_NO_INDEX)
-            keys = [] if isinstance(reply, ErrorReply) else parse_keys(reply)
+            if isinstance(reply, ErrorReply):
+                # Just dropped, or on another node of a cluster that does not search as a whole.
+                return deleted + (yield from _delete_tagged_by_scan(core, wanted))
+            keys = parse_keys(reply)
             removed = (yield from _unlink(keys)) if keys else 0
             deleted += removed
             if not removed:  # none left, or only such as have just expired
@@ -136,11 +140,13 @@ def _send(commands: Sequence[Command], tolerated: tuple[str, ...] = ()) -> Flow[
     except RedisUnavailableError as error:
         raise CacheUnavailableError(f"Redis did not answer: {error.label}") from None
     for reply in replies:
-        if isinstance(reply, ErrorReply) and not any(t in reply.text.lower() for t in tolerated):
+        if not isinstance(reply, ErrorReply):
+            continue
+        if not any(sign in f"{reply.code} {reply.text}".lower() for sign in tolerated):
             name = commands[0][0]
             raise CacheUnavailableError(f"Redis refused {name!s}: {reply.code}")
     return replies
 
 
 def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

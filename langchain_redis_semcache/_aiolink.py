@@ -15,7 +15,8 @@ from typing import Any, Protocol
 
 from redis.exceptions import ResponseError
 
-from ._link import SyncLink
+from ._cluster import KEYLESS, plan
+from ._link import ClientLink, undecoded
 from ._replies import demoted, error_reply, unpack_transaction, wire
 from ._requests import Command
 from ._workers import Workers
@@ -28,6 +29,8 @@ MAX_GATHERED = 128
 
 class AsyncLink(Protocol):
     """Carries commands to Redis and replies back, in time, without blocking the loop."""
+
+    closed: bool
 
     async def exchange(
         self, commands: Sequence[Command], atomic: bool, timeout: float
@@ -63,6 +66,7 @@ class GatheringLink:
     def __init__(self, channel: Channel) -> None:
         self._channel = channel
         self._loop = asyncio.get_running_loop()
+        self.closed = False
         self._waiting: deque[Job] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._scheduled = False
@@ -83,6 +87,7 @@ class GatheringLink:
             alarm.cancel()
 
     async def close(self) -> None:
+        self.closed = True
         for task in list(self._running):
             task.cancel()
         await self._channel.close()
@@ -180,10 +185,19 @@ class SocketChannel:
             connection = self._idle.pop()
             # Readable without a question asked: the server has closed it.
             with suppress(Exception):
-                if connection.is_connected and not await connection.can_read():
+                if connection.is_connected and not await _readable(connection):
                     return connection
             await connection.disconnect(nowait=True)
         return None
+
+
+async def _readable(connection: Any) -> bool:
+    writer = getattr(connection, "_writer", None)
+    if writer is not None and writer.is_closing():  # reset, which redis-py does not look at
+        return True
+    if not hasattr(connection, "can_read"):  # redis-py before 8
+        return bool(await connection.can_read_destructive())
+    return bool(await connection.can_read())
 
 
 async def _read(connection: Any) -> Any:
@@ -219,7 +233,7 @@ class ClientChannel:
     async def _pipeline(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
         async with self._client.pipeline(transaction=atomic) as pipeline:
             for command in commands:
-                pipeline.execute_command(*command, NEVER_DECODE=True)
+                pipeline.execute_command(*command, **undecoded(atomic))
             try:
                 replies = await pipeline.execute(raise_on_error=False)
             except ResponseError as error:
@@ -227,16 +241,47 @@ class ClientChannel:
         return [error_reply(r) if isinstance(r, Exception) else r for r in replies]
 
 
-class ThreadedLink:
-    """The sync link in a worker thread: for applications that passed in a sync client only."""
+class ClusterChannel(ClientChannel):
+    """A passed `redis.asyncio.RedisCluster`."""
 
-    def __init__(self, link: SyncLink, workers: Workers) -> None:
+    async def _pipeline(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+        await self._client.initialize()
+        keyed = [command for command in commands if command[0] not in KEYLESS]
+        replies = iter(await super()._pipeline(keyed, atomic) if keyed else ())
+        return [
+            await self._everywhere(command) if command[0] in KEYLESS else next(replies)
+            for command in commands
+        ]
+
+    async def _everywhere(self, command: Command) -> Any:
+        client = self._client
+        nodes = {node.name: node for node in client.get_primaries()}
+        owner = client.get_node_from_key(command[1]).name if len(command) > 1 else ""
+        steps = plan(command, list(nodes), owner)
+        try:
+            node, asked = next(steps)
+            while True:
+                reply: Any
+                try:
+                    # Not through the cluster client, which would follow a MOVED.
+                    reply = await nodes[node].execute_command(*asked, NEVER_DECODE=True)
+                except ResponseError as error:
+                    reply = error_reply(error)
+                node, asked = steps.send(reply)
+        except StopIteration as stop:
+            return stop.value
+
+
+class ThreadedChannel(ClientChannel):
+    """A sync client in a worker thread: for applications that passed in no other."""
+
+    def __init__(self, link: ClientLink, workers: Workers) -> None:
         self._link = link
         self._workers = workers
 
-    async def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Any:
-        work = self._workers.submit(lambda: self._link.exchange(commands, atomic, timeout))
-        return await asyncio.wait_for(asyncio.wrap_future(work), timeout)
-
     async def close(self) -> None:
-        """The sync side closes the link."""
+        """The client is the application's."""
+
+    async def _pipeline(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+        work = self._workers.submit(lambda: self._link.talk(commands, atomic))
+        return await asyncio.wrap_future(work)

@@ -2,6 +2,9 @@
 
 Closed: every call goes through. Open: none does, until a jittered backoff is over. Half open: one
 call is the probe; its end decides. Shared by all threads and tasks of a cache.
+
+What fails is the way to the other side. Bad data that came back in time is not a failure here, or
+a poisoned entry would keep itself from being overwritten.
 """
 
 from __future__ import annotations
@@ -54,12 +57,17 @@ class Breaker:
         if self._state == "closed":
             return True
         with self.lock:
-            if self._state != "open":
-                return self._is_closed()
-            if self._clock() < self._retry_at:
+            now = self._clock()
+            if self._is_closed():
+                return True
+            if now < self._retry_at:
                 return False
+            # A probe whose task was destroyed never reports back: another one follows some day.
+            self._retry_at = now + self._longest
+            changed = self._state == "open"
             self._state = "half_open"
-        self._on_change("half_open")
+        if changed:
+            self._on_change("half_open")
         return True
 
     def __enter__(self) -> None:
@@ -69,7 +77,7 @@ class Breaker:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
             self.success()
-        elif issubclass(kind, Exception):
+        elif issubclass(kind, Exception) and not issubclass(kind, SuspendedError):
             self.failure()
         else:
             self.abandon()
@@ -102,8 +110,15 @@ class Breaker:
             self._retry_at = self._clock() + self._backoff * random.uniform(0.75, 1.25)
         self._on_change("open")
 
+    def reset(self) -> None:
+        """After a fork: the probe and whoever held the lock are threads of the parent."""
+        self.lock = threading.Lock()
+        self._state = "closed"
+        self._failures = 0
+        self._backoff = self._first
+
     def abandon(self) -> None:
-        """The call was cancelled: it says nothing, but a probe must not stay out for ever."""
+        """The call was not made or was cancelled: that says nothing, and the next one may try."""
         with self.lock:
             if self._state != "half_open":
                 return

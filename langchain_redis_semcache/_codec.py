@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import struct
-import uuid
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -29,6 +29,8 @@ VectorType = Literal["float32", "float16", "bfloat16"]
 
 BYTES_PER_NUMBER: dict[VectorType, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
 
+DEPTH = 100
+"""Levels of nesting in an entry: whoever walks through a message must not run out of stack."""
 _FORMAT = 1
 _MESSAGES: dict[str, type[BaseMessage]] = {
     "human": HumanMessage,
@@ -61,10 +63,10 @@ class VectorError(ValueError):
 def encode(generations: Sequence[Generation]) -> bytes:
     """Write an answer as compact JSON, or raise `EncodeError` where that would lose anything."""
     try:
-        items = [_dump(generation) for generation in generations]
-        text = json.dumps(
-            {"v": _FORMAT, "generations": items}, ensure_ascii=False, separators=(",", ":")
-        )
+        payload = {"v": _FORMAT, "generations": [_dump(generation) for generation in generations]}
+        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+        if text.count("[") + text.count("{") > DEPTH and _deeper(payload, DEPTH):
+            raise ValueError("nested too deeply")
         return text.encode("utf-8", "surrogatepass")
     except (TypeError, ValueError, RecursionError, AttributeError) as error:
         raise EncodeError(type(error).__name__) from None
@@ -77,6 +79,8 @@ def decode(data: bytes, mark: dict[str, Any] | None = None) -> list[Generation]:
     """
     try:
         payload = json.loads(data.decode("utf-8", "surrogatepass"))
+        if data.count(b"[") + data.count(b"{") > DEPTH and _deeper(payload, DEPTH):
+            raise DecodeError("nested too deeply")
         if payload["v"] != _FORMAT:
             raise DecodeError("unknown format")
         items = payload["generations"]
@@ -121,12 +125,17 @@ def _dump(generation: Generation) -> dict[str, Any]:
     role = _ANSWER_ROLES.get(message.type)
     if role is None:
         raise EncodeError(f"a {type(message).__name__} is not an answer")
-    fields = {**message.__dict__, **(message.model_extra or {})}
+    fields = {
+        name: value
+        for name, value in message.__dict__.items()
+        if name == "content" or not (value is None or value in ([], {}))
+    }
+    fields.update(message.model_extra or {})
     item["role"] = role
     item["message"] = {
         name: _plain(_detached(name, value, message))
         for name, value in fields.items()
-        if name == "content" or not (name in _LEFT_OUT or value is None or value in ([], {}))
+        if name not in _LEFT_OUT
     }
     return item
 
@@ -158,8 +167,16 @@ def _plain(value: Any) -> Any:
     if kind is list:
         return [_plain(item) for item in value]
     if isinstance(value, str):  # e.g. an enum member or LangChain's TextAccessor
-        return str(value)
+        return str.__str__(value)
     raise EncodeError(f"a {kind.__name__} is not plain data")
+
+
+def _deeper(value: Any, levels: int) -> bool:
+    if type(value) is dict:
+        value = value.values()
+    elif type(value) is not list:
+        return False
+    return levels == 0 or any(_deeper(item, levels - 1) for item in value)
 
 
 def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
@@ -178,14 +195,10 @@ def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
         raise DecodeError("not a message")
     # LangGraph merges messages by id: an id served twice would make a turn vanish.
     if type(fields.get("id")) is str:
-        fields["id"] = f"lc_run--{uuid.uuid4()}"
+        fields["id"] = f"lc_run--{os.urandom(16).hex()}"
     if mark:
         fields["response_metadata"] = {**fields.get("response_metadata", {}), "semcache": mark}
     message = _ANSWERS[item["role"]](**fields)
-    if type(message.content) is list and not all(
-        type(block) is str or type(block) is dict for block in message.content
-    ):
-        raise DecodeError("content is not text or blocks")
     return ChatGeneration(message=message, generation_info=info)
 
 
@@ -202,11 +215,17 @@ def pack(vector: object, kind: VectorType = "float32") -> bytes:
         total = math.fsum(vector) if len(vector) < 8 else sum(vector)
         usable = math.isfinite(total) and any(vector)
         if usable and kind == "float32":
-            return struct.pack(f"<{len(vector)}f", *vector)
+            data = struct.pack(f"<{len(vector)}f", *vector)
+            # Too small for a float32 is as good as zero.
+            if data.strip(b"\0\x80"):
+                return data
+            usable = False
     except (TypeError, ValueError, OverflowError, struct.error) as error:
         raise VectorError(type(error).__name__) from None
     if not usable:
-        raise VectorError("the vector is not finite" if any(vector) else "the vector is all zero")
+        raise VectorError(
+            "the vector is all zero" if math.isfinite(total) else "the vector is not finite"
+        )
     return _pack_half(vector, kind)
 
 
@@ -215,6 +234,7 @@ def _pack_half(vector: Sequence[float], kind: VectorType) -> bytes:
     import numpy as np
 
     array = np.asarray(vector, dtype=np.float64)
+    array /= np.abs(array).max()  # else the norm of huge or tiny numbers is no number
     array = (array / np.linalg.norm(array)).astype(np.float32)
     if kind == "float16":
         return bytes(array.astype("<f2").tobytes())

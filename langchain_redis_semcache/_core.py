@@ -19,11 +19,13 @@ from . import _query
 from ._call import Asked, Calls, Settings
 from ._codec import DecodeError, decode, has_tool_calls
 from ._digest import raw
+from ._learning import Pending, answer_text, learning, radius
 from ._options import CallOptions, OptionStack
-from ._requests import ErrorReply, Flow, RedisUnavailableError, Send, Work
+from ._requests import ErrorReply, Flow, Later, RedisUnavailableError, Send, Work
 from ._search import SearchIndex
 from ._store import Store
-from .events import Bypassed, Hit, Miss, Reporter
+from ._verification import Doubtful, verified, verified_later
+from .events import Bypassed, Hit, Miss, Reporter, Stored
 from .policy import Candidate, Decision
 
 __all__ = ["Core", "Judged", "Result", "Settings"]
@@ -43,9 +45,11 @@ class Result:
     """What a lookup came to."""
 
     generations: list[Generation] | None
-    event: Hit | Miss | Bypassed | None
+    event: Hit | Miss | Bypassed
     asked: Asked | None = None
     judged: list[Judged] = field(default_factory=list)
+    refresh: int | None = None
+    """Milliseconds that the served entry is to live from now on."""
 
 
 class Core:
@@ -55,6 +59,7 @@ class Core:
         self.settings = settings
         self.calls = Calls(settings, reporter)
         self.search = SearchIndex(settings.schema, reporter, settings.create_index)
+        self.learning = learning(self.calls, settings.policy)
         self._store = Store(self.calls, self.search)
         self._reporter = reporter
         self._options = options
@@ -63,11 +68,11 @@ class Core:
 
     def lookup(self, prompt: str, llm_string: str) -> Flow[list[Generation] | None]:
         result = yield from self.look(prompt, llm_string, self._options.current())
-        if result.event is not None:
-            self._reporter.emit(result.event)
+        result = yield from self._second_look(result)
         hit = result.event
-        if isinstance(hit, Hit) and self.settings.refresh_ttl and self.settings.ttl:
-            yield from self._refresh_ttl(hit.entry, self.settings.ttl)
+        self._reporter.emit(hit)
+        if isinstance(hit, Hit) and result.refresh is not None:
+            yield from self._refresh_ttl(hit.entry, result.refresh)
         return result.generations
 
     def look(self, prompt: str, llm_string: str, options: CallOptions) -> Flow[Result]:
@@ -87,9 +92,50 @@ class Core:
         result.asked = asked
         return result
 
+    def _second_look(self, result: Result) -> Flow[Result]:
+        """Do what a lookup does and `explain` does not: verify, and learn."""
+        if result.asked is None or not result.judged:
+            return result
+        asked, last = result.asked, result.judged[-1]
+        if last.decision.verify:
+            return (yield from self._verify(asked, last))
+        if self.learning is not None:
+            found = last.found
+            answer = found.fields.get("response")
+            if isinstance(result.event, Hit):
+                self.learning.learner.served(last.decision)
+            elif last.decision.compare and isinstance(answer, bytes) and self._authentic(found):
+                pending = Pending(asked.text, found.key, answer, found.distance, last.decision)
+                self.learning.remember(asked.key, pending)
+        return result
+
+    def _verify(self, asked: Asked, near: Judged) -> Flow[Result]:
+        result = yield from self._serve(asked, near.found, "semantic")
+        verification = self.settings.verification
+        if result.generations is None or verification is None:
+            return result
+        answer = answer_text(result.generations)
+        doubtful = Doubtful(near.found.key, near.question, near.found.distance, answer)
+        if verification.background:
+            yield Later(verified_later(self.calls, verification, asked, doubtful))
+            return self._miss(asked, "verifying", near.found)
+        approved = yield from verified(self.calls, verification, asked, doubtful)
+        if approved:
+            return result
+        reason = "verification_failed" if approved is None else "verifier_refused"
+        return self._miss(asked, reason, near.found)
+
     def _exact(self, asked: Asked) -> Flow[Result | None]:
-        fields = ("response", "created_at", *(("signature", "vector") if self._signed else ()))
-        (reply,) = yield from self.calls.send(asked, [("HMGET", asked.key, *fields)])
+        fields = (
+            *("response", "created_at"),
+            *(("ttl",) if self.settings.refresh_ttl else ()),
+            *(("signature", "vector") if self._signed else ()),
+        )
+        refresh = [] if self.learning is None else self.learning.refresh()
+        commands = [("HMGET", asked.key, *fields), *refresh]
+        reply, *counts = yield from self.calls.send(asked, commands)
+        if self.learning is not None and counts:
+            self.learning.absorb(counts[0])
         if isinstance(reply, ErrorReply):
             # A key of another type under our name is nobody's answer; the store replaces it.
             stage = "entry" if reply.code == "WRONGTYPE" else "redis"
@@ -120,7 +166,8 @@ class Core:
         judged: list[Judged] = []
         for found in candidates:
             question = _query.text(found.fields.get("prompt"))
-            candidate = Candidate(found.key, question, found.distance)
+            near = radius(found.fields.get("radius"))
+            candidate = Candidate(found.key, question, found.distance, near)
             decision = self.settings.policy.decide(asked.text, candidate, threshold)
             if decision.accepted:
                 result = yield from self._serve(asked, found, "semantic")
@@ -130,10 +177,13 @@ class Core:
                 reason = result.event.reason if isinstance(result.event, Miss) else ""
                 decision = Decision(False, reason)
             judged.append(Judged(found, question, decision))
+            if decision.compare or decision.verify:
+                break
         if not judged:
             return self._miss(asked, "no_candidate")
         # The nearest one's reason: it is what a reader of the event would look at.
-        nearest = judged[0]
+        telling = (j for j in judged if j.decision.verify or j.decision.reason == "audit")
+        nearest = next(telling, judged[0])
         result = self._miss(asked, nearest.decision.reason, nearest.found, nearest.decision.guard)
         result.judged = judged
         return result
@@ -144,6 +194,10 @@ class Core:
         """Turn a found entry into a hit, unless it cannot be trusted or decoded."""
         data = found.fields.get("response")
         age = _age(found.fields.get("created_at"))
+        if isinstance(data, bytes) and len(data) > self.settings.max_answer_bytes:
+            # Nobody stored that on purpose, and decoding it may take seconds.
+            self.calls.failed("lookup", "entry", "TooLarge")
+            return self._miss(asked, "unreadable_entry", found)
         if not isinstance(data, bytes) or not self._authentic(found):
             self.calls.failed("lookup", "entry", "Unreadable" if not self._signed else "Unsigned")
             return self._miss(asked, "unreadable_entry", found)
@@ -166,12 +220,13 @@ class Core:
             embedding_seconds=asked.embedding_seconds,
             redis_seconds=asked.redis_seconds,
         )
-        return Result(generations, hit)
+        refresh = _milliseconds(found.fields.get("ttl")) if self.settings.refresh_ttl else None
+        return Result(generations, hit, refresh=refresh)
 
-    def _refresh_ttl(self, key: str, ttl: float) -> Flow[None]:
+    def _refresh_ttl(self, key: str, milliseconds: int) -> Flow[None]:
         # A hit must need no write: a replica or an ACL that refuses this changes nothing.
         try:
-            yield Send([("PEXPIRE", key, int(ttl * 1000))])
+            yield Send([("PEXPIRE", key, milliseconds)], write=True)
         except RedisUnavailableError:
             return
 
@@ -180,6 +235,8 @@ class Core:
         event = yield from self._store.update(prompt, llm_string, generations, options)
         if event is not None:
             self._reporter.emit(event)
+        if isinstance(event, Stored) and self.learning is not None:
+            yield from self.learning.compare(event.entry, generations)
 
     def _miss(
         self,
@@ -216,6 +273,10 @@ class Core:
             *(stored.get(name) or b"" for name in ("prompt", "response", "created_at", "vector")),
         ]
         return isinstance(signature, bytes) and signer.verify(signature, *parts)
+
+
+def _milliseconds(stored: object) -> int | None:
+    return int(stored) if isinstance(stored, bytes) and stored.isdigit() else None
 
 
 def _age(created: object) -> float:

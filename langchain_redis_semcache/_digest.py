@@ -19,9 +19,5 @@ def raw(text: str) -> bytes:
 
 def digest(*parts: str) -> str:
     """Return the hex digest of a sequence of strings."""
-    state = blake2b(digest_size=WIDTH // 2)
-    for part in parts:
-        data = raw(part)
-        state.update(b"%d:" % len(data))
-        state.update(data)
-    return state.hexdigest()
+    prefixed = "".join([f"{len(part)}:{part}" for part in parts])
+    return blake2b(raw(prefixed), digest_size=WIDTH // 2).hexdigest()

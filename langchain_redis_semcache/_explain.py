@@ -66,11 +66,11 @@ def explain(core: Core, options: OptionStack, prompt: str, llm_string: str) -> F
     current = options.current()
     result = yield from core.look(prompt, llm_string, current)
     event, asked = result.event, result.asked
-    decision: Literal["hit", "miss", "bypassed"] = "miss"
-    reason = ""
+    decision: Literal["hit", "miss", "bypassed"]
+    reason: str
     if isinstance(event, Hit):
         decision, reason = "hit", event.kind
-    elif event is not None:
+    else:
         decision = "bypassed" if isinstance(event, Bypassed) else "miss"
         reason = event.reason
     if asked is None:
@@ -105,6 +105,7 @@ def as_prompt(
     """Return the prompt string that LangChain would hand to the cache."""
     # Importing language models takes longer than everything else here together.
     from langchain_core.language_models import BaseChatModel, BaseLLM
+    from langchain_core.language_models._utils import _normalize_messages
     from langchain_core.load import dumps
     from langchain_core.messages import HumanMessage
     from langchain_core.prompt_values import ChatPromptValue, PromptValue
@@ -115,7 +116,8 @@ def as_prompt(
     value = given if isinstance(given, PromptValue) else ChatPromptValue(messages=list(given))
     if isinstance(inner, BaseLLM):
         return value.to_string()
-    return dumps([message.model_copy(update={"id": None}) for message in value.to_messages()])
+    messages = _normalize_messages(value.to_messages())
+    return dumps([message.model_copy(update={"id": None}) for message in messages])
 
 
 def as_llm_string(model: str | BaseLanguageModel[Any] | Any) -> str:
@@ -127,9 +129,12 @@ def as_llm_string(model: str | BaseLanguageModel[Any] | Any) -> str:
     inner, kwargs = _unbound(model)
     stop = kwargs.pop("stop", None)
     if isinstance(inner, BaseChatModel):
+        # Meant for tracing; LangChain takes them out before it asks the cache.
+        for name in ("ls_structured_output_format", "structured_output_format"):
+            kwargs.pop(name, None)
         return inner._get_llm_string(stop=stop, **kwargs)
     if isinstance(inner, BaseLLM):
-        params = {**inner.dict(), **kwargs, "stop": stop}
+        params = {**inner.dict(), "stop": stop}  # of what is bound, LangChain adds this only
         return str(sorted(params.items()))
     raise TypeError(
         "explain needs the llm_string or a chat or completion model (with bound tools where they "

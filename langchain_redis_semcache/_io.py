@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Literal, TypeVar
 
+from ._background import Background
 from ._breaker import Breaker, State, SuspendedError
 from ._connect import Links
 from ._embedder import Embedder
 from ._replies import label
-from ._requests import Embed, Flow, RedisUnavailableError, Send, Work
+from ._requests import Ask, Embed, Flow, Later, RedisUnavailableError, Send, Work
 from ._workers import Workers
 from .events import BreakerChanged, Reporter
 
@@ -23,6 +25,10 @@ T = TypeVar("T")
 
 LARGE = 64 * 1024
 """Work on more than this many bytes takes about a millisecond: off the event loop with it."""
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 4.0
+"""Seconds, give or take a quarter: a long outage costs one timeout in each, and its end is noticed
+after no more than that."""
 
 
 class Drivers:
@@ -35,11 +41,16 @@ class Drivers:
         self._embedder = embedder
         self._workers = workers
         self._budget = budget
+        self.background = Background(reporter)
 
-        def changed(state: State) -> None:
-            reporter.emit(BreakerChanged("redis", state))
+        def breaker(subject: Literal["redis", "store"]) -> Breaker:
+            def changed(state: State) -> None:
+                reporter.emit(BreakerChanged(subject, state))
 
-        self.breaker = Breaker(changed, failures=1, first=0.25, longest=4.0)
+            return Breaker(changed, failures=1, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+
+        self.breaker = breaker("redis")
+        self.store_breaker = breaker("store")
 
     def run(self, flow: Flow[T]) -> T:
         left = self._budget
@@ -56,6 +67,10 @@ class Drivers:
                             left -= time.monotonic() - started
                     elif isinstance(request, Embed):
                         reply = self._embedder.embed(request.text)
+                    elif isinstance(request, Ask):
+                        reply = self.background.ask(request)
+                    elif isinstance(request, Later):
+                        reply = self.background.start(self.run, request.flow)
                     else:
                         reply = request.function()
                 except Exception as error:
@@ -81,6 +96,10 @@ class Drivers:
                             left -= time.monotonic() - started
                     elif isinstance(request, Embed):
                         reply = await self._embedder.aembed(request.text)
+                    elif isinstance(request, Ask):
+                        reply = await self.background.aask(request)
+                    elif isinstance(request, Later):
+                        reply = self.background.astart(self.arun, request.flow)
                     else:
                         reply = await self._awork(request)
                 except Exception as error:
@@ -95,7 +114,7 @@ class Drivers:
         try:
             if request.timeout is not None:
                 return self._links.sync.exchange(request.commands, request.atomic, request.timeout)
-            with self.breaker:
+            with self._guard(request):
                 return self._links.sync.exchange(request.commands, request.atomic, left)
         except Exception as error:
             raise _unavailable(error) from None
@@ -105,10 +124,22 @@ class Drivers:
             link = self._links.on_running_loop()
             if request.timeout is not None:
                 return await link.exchange(request.commands, request.atomic, request.timeout)
-            with self.breaker:
+            with self._guard(request):
                 return await link.exchange(request.commands, request.atomic, left)
         except Exception as error:
             raise _unavailable(error) from None
+
+    def _guard(self, request: Send) -> AbstractContextManager[None]:
+        """Writes have a breaker of their own, or reads that work would close it each time."""
+        if not request.write:
+            return self.breaker
+        # Where nothing but writes is going on, one of them has to be the probe.
+        return self.store_breaker if self.breaker.state == "closed" else self._both()
+
+    @contextmanager
+    def _both(self) -> Iterator[None]:
+        with self.breaker, self.store_breaker:
+            yield
 
     async def _awork(self, request: Work) -> Any:
         if request.size <= LARGE:

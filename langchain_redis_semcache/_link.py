@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from redis.connection import AbstractConnection
 from redis.exceptions import ResponseError
 
+from ._cluster import KEYLESS, plan
 from ._replies import demoted, error_reply, unpack_transaction, wire
 from ._requests import Command
 from ._workers import Workers
@@ -56,14 +57,15 @@ class _DeadlineSocket:
     def __init__(self, sock: Any, deadline: Deadline) -> None:
         self._sock = sock
         self._deadline = deadline
+        self._polling = False
 
     def recv(self, *args: Any) -> bytes:
-        self._sock.settimeout(self._deadline.remaining())
+        self._obey()
         data: bytes = self._sock.recv(*args)
         return data
 
     def recv_into(self, *args: Any) -> int:
-        self._sock.settimeout(self._deadline.remaining())
+        self._obey()
         count: int = self._sock.recv_into(*args)
         return count
 
@@ -72,7 +74,11 @@ class _DeadlineSocket:
         self._sock.sendall(data)
 
     def settimeout(self, value: float | None) -> None:
-        """Left to the deadline."""
+        """Left to the deadline, unless the question is whether there is anything to read now."""
+        self._polling = value == 0
+
+    def _obey(self) -> None:
+        self._sock.settimeout(0 if self._polling else self._deadline.remaining())
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._sock, name)
@@ -125,7 +131,8 @@ class SocketLink:
             except IndexError:  # another thread was faster
                 break
             try:
-                # Readable without a question asked: the server has closed it.
+                # Something to read without a question asked: the server has closed it, or what
+                # is left of an earlier reply would be taken for the next one.
                 if not connection.can_read():
                     return connection
             except Exception:
@@ -163,6 +170,15 @@ def _read(connection: Any) -> Any:
         return error_reply(error)
 
 
+def undecoded(atomic: bool) -> dict[str, bool]:
+    """Return the option that keeps a passed client from decoding vectors.
+
+    Not in a transaction: redis-py passes it on to its callbacks, that of PEXPIRE raises TypeError,
+    and there are only numbers to decode.
+    """
+    return {} if atomic else {"NEVER_DECODE": True}
+
+
 class ClientLink:
     """A client that the application passed in, called in a worker thread.
 
@@ -174,7 +190,7 @@ class ClientLink:
         self._workers = workers
 
     def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Sequence[Any]:
-        return self._workers.run(lambda: self._talk(commands, atomic), timeout)
+        return self._workers.run(lambda: self.talk(commands, atomic), timeout)
 
     def close(self) -> None:
         """The client is the application's."""
@@ -182,7 +198,7 @@ class ClientLink:
     def forget(self) -> None:
         """redis-py's own pools notice a fork."""
 
-    def _talk(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+    def talk(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
         if len(commands) == 1 and not atomic:
             try:
                 return [self._client.execute_command(*commands[0], NEVER_DECODE=True)]
@@ -190,9 +206,37 @@ class ClientLink:
                 return [error_reply(error)]
         with self._client.pipeline(transaction=atomic) as pipeline:
             for command in commands:
-                pipeline.execute_command(*command, NEVER_DECODE=True)
+                pipeline.execute_command(*command, **undecoded(atomic))
             try:
                 replies = pipeline.execute(raise_on_error=False)
             except ResponseError as error:
                 return [error_reply(error)] * len(commands)
         return [error_reply(r) if isinstance(r, Exception) else r for r in replies]
+
+
+class ClusterLink(ClientLink):
+    """A passed `RedisCluster`."""
+
+    def talk(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+        keyed = [command for command in commands if command[0] not in KEYLESS]
+        replies = iter(super().talk(keyed, atomic) if keyed else ())
+        return [self._everywhere(c) if c[0] in KEYLESS else next(replies) for c in commands]
+
+    def _everywhere(self, command: Command) -> Any:
+        client = self._client
+        nodes = {node.name: node for node in client.get_primaries()}
+        owner = client.get_node_from_key(command[1]).name if len(command) > 1 else ""
+        steps = plan(command, list(nodes), owner)
+        try:
+            node, asked = next(steps)
+            while True:
+                reply: Any
+                try:
+                    # Not through the cluster client, which would follow a MOVED.
+                    one = client.get_redis_connection(nodes[node])
+                    reply = one.execute_command(*asked, NEVER_DECODE=True)
+                except ResponseError as error:
+                    reply = error_reply(error)
+                node, asked = steps.send(reply)
+        except StopIteration as stop:
+            return stop.value

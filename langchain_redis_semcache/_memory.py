@@ -9,6 +9,10 @@ DEFAULT_CAPACITY = 512
 """3 MB of 1536-dimensional float32 vectors; more calls than this are hardly in flight at once."""
 
 
+FAILED = b""
+"""Stands for a vector that the embedder did not come up with."""
+
+
 class VectorMemory:
     """A bounded mapping of text digests to packed vectors, safe under threads and tasks."""
 
@@ -20,6 +24,10 @@ class VectorMemory:
     def get(self, text_digest: str) -> bytes | None:
         with self.lock:
             return self._vectors.get(text_digest)
+
+    def drop(self, text_digest: str) -> None:
+        with self.lock:
+            self._vectors.pop(text_digest, None)
 
     def put(self, text_digest: str, vector: bytes) -> None:
         with self.lock:

@@ -107,8 +107,12 @@ def read_with(hook: QuestionHook, prompt: str) -> Question | None:
 
 def canonical(value: object) -> str:
     """Write a hashable of plain data so that two of them are equal as text iff equal as data."""
-    if value is None or isinstance(value, (bool, int, float, str, bytes)):
-        return f"{type(value).__name__}:{value!a}"
+    if value is None:
+        return "None"
+    for kind in (bool, int, float, str, bytes):
+        if isinstance(value, kind):
+            # Not its own repr: that of a subclass need not show all that it is.
+            return f"{kind.__name__}:{kind.__repr__(value)}"
     if isinstance(value, tuple):
         return "(" + ",".join(canonical(item) for item in value) + ")"
     if isinstance(value, frozenset):
@@ -150,7 +154,8 @@ def _load(prompt: str) -> list[tuple[str, dict[str, Any]]] | None:
         fields = node.get("kwargs")
         if node.get("type") != "constructor" or not isinstance(fields, dict):
             return None
-        role = _ROLES.get(fields.get("type", ""))
+        kind = fields.get("type")
+        role = _ROLES.get(kind) if isinstance(kind, str) else None
         content = fields.get("content")
         if role is None or not isinstance(content, (str, list)):
             return None
@@ -208,16 +213,16 @@ def _text_of(fields: dict[str, Any]) -> tuple[str, list[Any], bool]:
                 if k not in ("type", "text", "id") and k not in _TEXT_BLOCK_NOISE
             }
             if rest:
-                extras.append([position, rest])
+                extras.append([position, "text", rest])
         else:
-            extras.append([position, block])
+            extras.append([position, _without_drawn_id(block)])
             only_text = False
     return "\n".join(texts), extras, only_text
 
 
-def _reduce(role: str, fields: dict[str, Any], ids: dict[str, str]) -> dict[str, Any]:
+def _reduce(role: str, fields: dict[str, Any], ids: dict[str, str]) -> list[Any]:
     """Keep what the model is shown of a message; call ids become their order of appearance."""
-    kept: dict[str, Any] = {"": role}
+    kept: dict[str, Any] = {}
     for key, value in fields.items():
         if key in _UNSENT or value is None or value == [] or value == {}:
             continue
@@ -226,7 +231,7 @@ def _reduce(role: str, fields: dict[str, Any], ids: dict[str, str]) -> dict[str,
             if not value:
                 continue
         kept[key] = _rename_call_ids(value, ids, key)
-    return kept
+    return [role, kept]
 
 
 def _is_volatile(key: str, value: object) -> bool:
@@ -251,11 +256,18 @@ def _rename_call_ids(value: Any, ids: dict[str, str], field: str) -> Any:
     if field == "content" and isinstance(value, list):
         return [
             _rename_in(block, ids)
-            if isinstance(block, dict) and block.get("type") in _CALL_BLOCKS
-            else block
+            if isinstance(block, dict) and str(block.get("type")) in _CALL_BLOCKS
+            else _without_drawn_id(block)
             for block in value
         ]
     return value
+
+
+def _without_drawn_id(block: Any) -> Any:
+    """LangChain draws an id for audio and file blocks anew at each call."""
+    if isinstance(block, dict) and str(block.get("id")).startswith("lc_"):
+        return {k: v for k, v in block.items() if k != "id"}
+    return block
 
 
 def _rename_in(call: Any, ids: dict[str, str]) -> Any:

@@ -5,7 +5,7 @@ Neither side knows the other: the core imports no redis and no asyncio, the driv
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Awaitable, Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
@@ -22,6 +22,8 @@ class Send:
     commands: Sequence[Command]
     atomic: bool = False
     """All or none of them, as one transaction."""
+    write: bool = False
+    """It changes data: that can be refused or hang while reading works."""
     timeout: float | None = None
     """Seconds for this request alone, whatever the budget and the breaker say: administration."""
 
@@ -42,7 +44,24 @@ class Work:
     """Characters or bytes that the function goes over."""
 
 
-Request: TypeAlias = Send | Embed | Work
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Call what the application gave us and may take long; the answer is what it returns."""
+
+    call: Callable[[], Any]
+    acall: Callable[[], Awaitable[Any]] | None
+    """For a driver with an event loop; without it, `call` runs in a thread."""
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Run this flow without anybody waiting for it; the answer is whether it will be run."""
+
+    flow: Flow[None]
+
+
+Request: TypeAlias = Send | Embed | Work | Ask | Later
 Flow: TypeAlias = Generator[Request, Any, T]
 
 
@@ -72,3 +91,11 @@ class EmbeddingUnavailableError(Exception):
         super().__init__(label)
         self.label = label
         self.suspended = suspended
+
+
+class AskFailedError(Exception):
+    """What was asked raised or took too long; `label` is fit for a log."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label)
+        self.label = label

@@ -53,11 +53,11 @@ class Store:
             vector = yield from self._calls.vector("update", asked)
         try:
             if vector is not None:
-                yield from self._search.ensure(partial(self._calls.send, asked), vector)
+                yield from self._search.ensure(partial(self._calls.send, asked, write=True), vector)
             commands = self._entry(asked, data, vector)
-            replies = yield from self._calls.send(asked, commands, atomic=True)
+            replies = yield from self._calls.send(asked, commands, atomic=True, write=True)
         except RedisUnavailableError as error:
-            self._calls.failed("update", "redis", error.label)
+            self._calls.failed("update", "store", error.label)
             return None
         refused = next((r for r in replies if isinstance(r, ErrorReply)), None)
         if refused is not None:
@@ -78,8 +78,14 @@ class Store:
         options = asked.options
         created = f"{time.time():.3f}".encode()
         prompt = raw(asked.text)
+        if vector is not None:
+            vector = self._search.masked(vector, asked.scope)
         pairs: list[str | bytes] = ["prompt", prompt, "response", data, "scope", asked.scope]
         pairs += ["created_at", created]
+        ttl = self._settings.ttl if options.ttl is None else options.ttl
+        lifetime = None if ttl is None else max(1, int(ttl * 1000))
+        if lifetime is not None:
+            pairs += ["ttl", str(lifetime)]  # for refresh_ttl: an entry keeps the ttl it was given
         if asked.model:
             pairs += ["model", asked.model]
         if vector is not None:
@@ -93,9 +99,8 @@ class Store:
             pairs += ["signature", self._settings.signer.sign(*parts)]
         # Whatever was there before, of whatever type, leaves no field behind.
         commands: list[Command] = [("UNLINK", asked.key), ("HSET", asked.key, *pairs)]
-        ttl = self._settings.ttl if options.ttl is None else options.ttl
-        if ttl is not None:
-            commands.append(("PEXPIRE", asked.key, max(1, int(ttl * 1000))))
+        if lifetime is not None:
+            commands.append(("PEXPIRE", asked.key, lifetime))
         return commands
 
 

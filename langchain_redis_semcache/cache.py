@@ -25,11 +25,13 @@ from ._prompt import ContextMode, QuestionHook
 from ._requests import Flow
 from ._schema import IndexType, Schema, check_name
 from ._signing import Signer
+from ._ways import Verification, usable
 from .admission import Admission, CompleteAnswers
 from .errors import ConfigurationError
 from .events import Failed, Listener, Operation, Reporter, Stats
 from .guards import DEFAULT_GUARDS, Guard
 from .policy import DEFAULT_THRESHOLD, DistancePolicy, Policy, check_threshold
+from .verify import Verifier, VerifyMode, VerifyPolicy
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
@@ -72,6 +74,12 @@ class RedisSemanticCache(BaseCache):
         question: Names the question and what must be identical itself, e.g. for RAG prompts:
             gets the messages, returns (text, identical), or None to leave the call alone.
         policy: Decides about candidates instead of `distance_threshold` and `guards`.
+        verifier: Is asked about candidates between two distances unless a guard has objected; see
+            `langchain_redis_semcache.verify`. Farther ones are never served then.
+        verify_between: The two distances.
+        verify: "inline" waits for the verifier; "background" serves a miss and makes the question,
+            if the verifier approves, an alias that is an exact hit from then on.
+        verify_timeout: Seconds that the verifier may take; its failure means miss.
         guards: What may object to a candidate, by name; default `guards.DEFAULT_GUARDS`.
         admission: Decides what may be stored; by default complete answers only.
         max_temperature: Leave calls alone whose model is known to be set to more.
@@ -108,6 +116,10 @@ class RedisSemanticCache(BaseCache):
         context: ContextMode = "full",
         question: QuestionHook | None = None,
         policy: Policy | None = None,
+        verifier: Verifier | Callable[[str, str, str], Any] | None = None,
+        verify_between: tuple[float, float] = (0.05, 0.25),
+        verify: VerifyMode = "inline",
+        verify_timeout: float | timedelta = 5.0,
         guards: Mapping[str, Guard] | None = None,
         admission: Admission | None = None,
         max_temperature: float | None = None,
@@ -135,10 +147,7 @@ class RedisSemanticCache(BaseCache):
         _one_of("context", context, ("full", "system", "none"))
         _one_of("index_type", index_type, ("hnsw", "flat"))
         _one_of("vector_type", vector_type, ("float32", "float16", "bfloat16"))
-        self.name = (
-            ":".join(check_name(part) for part in dict.fromkeys((name, prefix)) if part is not None)
-            or DEFAULT_NAME
-        )
+        self.name = _joined(name, prefix)
         if embeddings is None:
             embeddings = _default_embeddings()
         elif not isinstance(embeddings, Embeddings):
@@ -154,6 +163,17 @@ class RedisSemanticCache(BaseCache):
                 "policy= decides by itself: give distance_threshold and guards to the policy, e.g. "
                 "policy=DistancePolicy(0.2, guards)"
             )
+        verification = None
+        if verifier is not None:
+            _one_of("verify", verify, ("inline", "background"))
+            if not usable(verifier, "verify"):
+                raise ConfigurationError(
+                    "verifier must have a method verify(asked, cached, answer) or be a callable "
+                    f"like it, e.g. ChatModelVerifier(model), not a {type(verifier).__name__}"
+                )
+            allowed = _seconds("verify_timeout", verify_timeout, "e.g. verify_timeout=5")
+            policy = VerifyPolicy(policy, verify_between)
+            verification = Verification(verifier, verify == "background", allowed)
         if not isinstance(namespace, str) and not callable(namespace):
             raise ConfigurationError("namespace must be a str or a callable that returns one")
         schema = Schema(self.name, embedding_id or identify(embeddings), vector_type, index_type)
@@ -169,22 +189,32 @@ class RedisSemanticCache(BaseCache):
             ttl=None if ttl is None else _seconds("ttl", ttl, "e.g. ttl=86400 or ttl=None"),
             refresh_ttl=refresh_ttl,
             mark_hits=mark_hits,
-            max_question_chars=max_question_chars,
-            max_answer_bytes=max_answer_bytes,
+            max_question_chars=max_question_chars
+            if max_question_chars is None
+            else _amount("max_question_chars", max_question_chars, "e.g. max_question_chars=1000"),
+            max_answer_bytes=_amount(
+                "max_answer_bytes", max_answer_bytes, "e.g. max_answer_bytes=1000000"
+            ),
             create_index=create_index,
             signer=None if signing_key is None else Signer(signing_key),
-            max_temperature=max_temperature,
+            max_temperature=_temperature(max_temperature),
             skip_time_sensitive=skip_time_sensitive,
+            verification=verification,
         )
         self._core = Core(settings, self._reporter, self._options)
         budget = _seconds("redis_timeout", redis_timeout, "e.g. redis_timeout=0.5")
         patience = _seconds("embedding_timeout", embedding_timeout, "e.g. embedding_timeout=5")
         workers = Workers()
-        embedder = Embedder(embeddings, workers, patience, self._reporter)
-        self._workers = workers
+        # Threads of its own: an embedder that hangs must not keep Redis from being reached.
+        embedder = Embedder(embeddings, Workers(), patience, self._reporter)
+        self._workers = (workers, embedder.workers)
         self._links = open_links(redis_url, redis_client, async_redis_client, workers, budget)
         self._drivers: Drivers = Drivers(self._links, embedder, workers, budget, self._reporter)
-        self._breakers = (embedder.breaker, self._drivers.breaker)
+        self._breakers = (
+            embedder.breaker,
+            self._drivers.breaker,
+            self._drivers.store_breaker,
+        )
         _forget_after_fork(self)
 
     def __repr__(self) -> str:
@@ -237,7 +267,8 @@ class RedisSemanticCache(BaseCache):
         """Say what a lookup would do and why, without serving, storing or counting anything."""
         llm_string = as_llm_string(llm_string_or_model)
         prompt = as_prompt(prompt_or_messages, llm_string_or_model)
-        return self._drivers.run(explain(self._core, self._options, prompt, llm_string))
+        with self._reporter.muted():
+            return self._drivers.run(explain(self._core, self._options, prompt, llm_string))
 
     async def aexplain(
         self,
@@ -247,7 +278,8 @@ class RedisSemanticCache(BaseCache):
         """Say what an `alookup` would do and why."""
         llm_string = as_llm_string(llm_string_or_model)
         prompt = as_prompt(prompt_or_messages, llm_string_or_model)
-        return await self._drivers.arun(explain(self._core, self._options, prompt, llm_string))
+        with self._reporter.muted():
+            return await self._drivers.arun(explain(self._core, self._options, prompt, llm_string))
 
     def delete_entry(self, entry: str) -> bool:
         """Remove one entry by its key, as hits and `explain` name it; tell whether it was there."""
@@ -268,10 +300,14 @@ class RedisSemanticCache(BaseCache):
     # -- options of single calls -------------------------------------------------------------
 
     def tags(self, *tags: str) -> AbstractContextManager[None]:
-        """Attach tags to the entries stored inside of the block, for `delete_tagged`."""
+        """Attach tags to the entries stored inside of the block, for `delete_tagged`.
+
+        Nested blocks add up.
+        """
         if not tags or not all(isinstance(tag, str) and tag for tag in tags):
             raise ConfigurationError("tags must be non-empty strings, e.g. cache.tags('faq', 'v2')")
-        return self._options.using(tags=tags)
+        outer = self._options.current().tags
+        return self._options.using(tags=tuple(dict.fromkeys((*outer, *tags))))
 
     def bypass(self) -> AbstractContextManager[None]:
         """Neither look up nor store inside of the block."""
@@ -311,10 +347,12 @@ class RedisSemanticCache(BaseCache):
 
     def close(self) -> None:
         """Close the connections that this object opened; a passed client stays open."""
+        self._drivers.background.settle()
         self._links.sync.close()
 
     async def aclose(self) -> None:
         """Close the connections of this event loop and the sync ones."""
+        await self._drivers.background.asettle()
         await self._links.aclose()
 
     def __enter__(self) -> Self:
@@ -341,9 +379,13 @@ class RedisSemanticCache(BaseCache):
 
     def _start_afresh(self) -> None:
         self._links.forget()
-        self._workers.reset()
-        for guarded in (self._reporter, self._core.calls.memory, *self._breakers):
-            guarded.lock = threading.Lock()
+        for one in (*self._workers, *self._breakers):
+            one.reset()
+        self._drivers.background.reset()
+        if self._core.learning is not None:
+            self._core.learning.start_afresh()
+        self._reporter.lock = threading.Lock()
+        self._core.calls.memory.lock = threading.Lock()
 
     # -- the last line of defence ------------------------------------------------------------
 
@@ -366,6 +408,14 @@ class RedisSemanticCache(BaseCache):
         self._reporter.emit(Failed(operation, "internal", type(error).__name__))
 
 
+def _joined(name: str | None, prefix: str | None) -> str:
+    """Return the one name that a name and a prefix, which may end in ":", make."""
+    if isinstance(prefix, str):
+        prefix = prefix.rstrip(":") or None
+    parts = [check_name(part) for part in (name, prefix) if part is not None]
+    return ":".join(dict.fromkeys(parts)) or DEFAULT_NAME
+
+
 def _default_embeddings() -> Embeddings:
     from langchain_openai import OpenAIEmbeddings
 
@@ -386,6 +436,23 @@ def _seconds(argument: str, value: float | timedelta, example: str) -> float:
             f"not {value!r}"
         )
     return float(seconds)
+
+
+def _temperature(value: float | None) -> float | None:
+    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
+    if value is not None and not usable:
+        raise ConfigurationError(
+            f"max_temperature must be a number from 0, e.g. max_temperature=0, not {value!r}"
+        )
+    return value
+
+
+def _amount(argument: str, value: int, example: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ConfigurationError(
+            f"{argument} must be a whole number of at least 1, {example}, not {value!r}"
+        )
+    return value
 
 
 def _one_of(argument: str, value: object, allowed: tuple[str, ...]) -> None:

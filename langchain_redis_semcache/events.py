@@ -9,12 +9,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias
 
 __all__ = [
+    "Audited",
     "BreakerChanged",
     "Bypassed",
     "Event",
@@ -25,6 +28,7 @@ __all__ = [
     "Miss",
     "Stats",
     "Stored",
+    "Verified",
 ]
 
 Operation = Literal["lookup", "update"]
@@ -89,19 +93,44 @@ class Failed:
     stage: str
     """What failed: "redis", "store", "search", "embedding", "entry", "namespace", ..."""
     error: str
-    """The exception's class and, for Redis, the error code; never its message."""
+    """The exception's class and, for Redis, the error code; never its message. "suspended" where
+    nothing was tried, since it had failed shortly before."""
     redis_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Verified:
+    """The verifier was asked about a candidate."""
+
+    approved: bool | None
+    """None where it failed or took too long."""
+    seconds: float
+    distance: float
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
+class Audited:
+    """A stored answer that was not served was compared with the model's."""
+
+    right: bool
+    """Whether the stored one would have done."""
+    distance: float
+    entry: str
+    why: Literal["audit", "explore"]
+    """Whether it would have been a hit otherwise."""
 
 
 @dataclass(frozen=True, slots=True)
 class BreakerChanged:
     """Calls to Redis or to the embedder were suspended, are being tried, or work again."""
 
-    subject: Literal["redis", "embedding"]
+    subject: Literal["redis", "store", "embedding"]
+    """"store": writing to Redis."""
     state: Literal["closed", "open", "half_open"]
 
 
-Event: TypeAlias = Hit | Miss | Stored | Bypassed | Failed | BreakerChanged
+Event: TypeAlias = Hit | Miss | Stored | Bypassed | Failed | Verified | Audited | BreakerChanged
 
 
 class Listener(Protocol):
@@ -111,6 +140,18 @@ class Listener(Protocol):
 
 
 _LOGGER = logging.getLogger("langchain_redis_semcache")
+
+
+_ONLY_IDENTICAL = "identical questions are still served, reworded ones are not"
+_CONSEQUENCES = {
+    "search": _ONLY_IDENTICAL,
+    "embedding": _ONLY_IDENTICAL,
+    "store": "answers are not stored, stored ones are still served",
+    "entry": "the model is asked and its answer replaces the entry",
+    "verifier": "questions that need it are answered by the model",
+    "judge": "the audit has less to go by",
+    "audit": "the audit has less to go by",
+}
 
 
 class LogListener:
@@ -125,14 +166,17 @@ class LogListener:
 
     def __call__(self, event: Event, /) -> None:
         if isinstance(event, Failed):
-            new = event.stage not in self._failing
-            self._failing.add(event.stage)
+            # A suspension is the consequence of a failure that was reported.
+            new = event.stage not in self._failing and event.error != "suspended"
+            if new:
+                self._failing.add(event.stage)
             _LOGGER.log(
                 logging.WARNING if new else logging.DEBUG,
-                "semcache %s: %s failed (%s); chat calls go on without the cache%s",
+                "semcache %s: %s failed (%s); %s%s",
                 self._name,
                 event.stage,
                 event.error,
+                _CONSEQUENCES.get(event.stage, "chat calls go on without the cache"),
                 " (said once until it works again)" if new else "",
                 extra={"semcache_event": "Failed", "semcache_stage": event.stage},
             )
@@ -168,12 +212,17 @@ class Stats:
     """By reason."""
     failures: Mapping[str, int] = field(default_factory=_none)
     """By stage."""
+    verified: Mapping[str, int] = field(default_factory=_none)
+    """Calls of the verifier: "approved", "refused" or "failed"."""
+    verifier_seconds: float = 0.0
+    audited: Mapping[str, int] = field(default_factory=_none)
+    """Stored answers that were compared with the model's: "right" or "wrong"."""
     embeddings: int = 0
     """Calls of the embedder."""
     embedding_seconds: float = 0.0
     redis_seconds: float = 0.0
     breakers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """State of the breaker of "redis" and of "embedding"."""
+    """State of the breakers of "redis", "store" (writing to Redis) and "embedding"."""
 
     @property
     def hits(self) -> int:
@@ -183,6 +232,9 @@ class Stats:
     def hit_rate(self) -> float:
         """Hits per lookup that was not bypassed; 0.0 before the first."""
         return self.hits / self.lookups if self.lookups else 0.0
+
+
+_VERDICTS = {True: "approved", False: "refused", None: "failed"}
 
 
 class Reporter:
@@ -198,12 +250,27 @@ class Reporter:
             "vetoes": Counter(),
             "bypassed": Counter(),
             "failures": Counter(),
+            "verified": Counter(),
+            "audited": Counter(),
         }
-        self._seconds = {"embedding": 0.0, "redis": 0.0}
-        self._breakers = {"redis": "closed", "embedding": "closed"}
+        self._seconds = {"embedding": 0.0, "redis": 0.0, "verifier": 0.0}
+        self._breakers = {"redis": "closed", "store": "closed", "embedding": "closed"}
+        self._muted: ContextVar[bool] = ContextVar("semcache_muted", default=False)
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Count and tell nothing of what this thread or task does inside of the block."""
+        token = self._muted.set(True)
+        try:
+            yield
+        finally:
+            self._muted.reset(token)
 
     def emit(self, event: Event) -> None:
         """Count an event and tell every listener; a listener's error stops nobody."""
+        # The state of a breaker is everybody's, whoever changed it.
+        if self._muted.get() and not isinstance(event, BreakerChanged):
+            return
         self._count(event)
         for listener in self._listeners:
             try:
@@ -217,6 +284,8 @@ class Reporter:
 
     def spent(self, subject: Literal["embedding", "redis"], seconds: float) -> None:
         """Count one use of the embedder or of Redis."""
+        if self._muted.get():
+            return
         with self.lock:
             self._seconds[subject] += seconds
             if subject == "embedding":
@@ -233,6 +302,7 @@ class Reporter:
                 embeddings=counts["embeddings"],
                 embedding_seconds=self._seconds["embedding"],
                 redis_seconds=self._seconds["redis"],
+                verifier_seconds=self._seconds["verifier"],
                 breakers=MappingProxyType(dict(self._breakers)),
                 **{k: MappingProxyType(dict(v)) for k, v in self._reasons.items()},
             )
@@ -253,5 +323,10 @@ class Reporter:
                 self._reasons["bypassed"][event.reason] += 1
             elif isinstance(event, Failed):
                 self._reasons["failures"][event.stage] += 1
+            elif isinstance(event, Verified):
+                self._seconds["verifier"] += event.seconds
+                self._reasons["verified"][_VERDICTS[event.approved]] += 1
+            elif isinstance(event, Audited):
+                self._reasons["audited"]["right" if event.right else "wrong"] += 1
             else:
                 self._breakers[event.subject] = event.state

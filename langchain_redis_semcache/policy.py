@@ -28,6 +28,8 @@ class Candidate:
     question: str
     distance: float
     """Cosine distance, 0 (same direction) to 2."""
+    radius: float | None = None
+    """Distance of the nearest question for which the entry's answer is known to be wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,12 @@ class Decision:
     """"accepted", or why not: "distance", "guard", "indistinct_embedding", ..."""
     guard: str | None = None
     penalty: float = 0.0
+    score: float | None = None
+    """What a learning policy compared with its threshold."""
+    compare: bool = False
+    """Refused, and worth comparing with the fresh answer when that comes; the search ends here."""
+    verify: bool = False
+    """Refused unless the verifier approves."""
 
 
 class Policy(Protocol):

@@ -1,0 +1,151 @@
+"""What is known about distances and wrong answers: a histogram, and the bound that follows from it.
+
+Rule of this module: counts in, estimates out; where they are kept and who counted is others'
+business. Within one bin it does not matter whether a verdict came from an audited hit or from a
+miss that was compared anyway: both are chance samples of the same distances. So the error rate of a
+bin is that of its verdicts, and bins are weighed by how many candidates fell into them, judged or
+not. That holds however often the threshold has moved in between.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+BINS = 80
+SMALLEST_STRATUM = 60
+"""Verdicts that are pooled before they count: thresholds are compared at few places, since the best
+of many noisy ones would be one that was lucky."""
+_Z = 1.644854  # one-sided 95 %
+_KINDS = "mnk"  # met, judged, wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The error rate of what is served below a threshold."""
+
+    threshold: float
+    judged: int
+    wrong: int
+    rate: float | None
+    """None before there is evidence."""
+    upper_bound: float
+    """One-sided, 95 %."""
+
+
+class Evidence:
+    """Counts per bin of the distance, shared by adding up; safe under threads and tasks."""
+
+    def __init__(self, reach: float, series: str) -> None:
+        self.reach = reach
+        # Bins of another width or meaning must not be mixed with these.
+        self._prefix = f"{series}:{reach:g}:"
+        self._shared: Counter[str] = Counter()
+        self._unsent: Counter[str] = Counter()
+        self._estimates: list[Estimate] | None = None
+        self.lock = threading.Lock()
+
+    def met(self, distance: float) -> None:
+        """Count a candidate that was served unjudged."""
+        with self.lock:
+            # No verdict, so the estimates may wait for the next one.
+            self._unsent[self._field("m", distance)] += 1
+
+    def judged(self, distance: float, right: bool) -> None:
+        """Count a verdict."""
+        with self.lock:
+            for kind in _KINDS[: 2 if right else 3]:
+                self._unsent[self._field(kind, distance)] += 1
+            self._estimates = None
+
+    def absorb(self, counts: Mapping[str, int]) -> None:
+        """Take over what all processes have counted together."""
+        ours = {f: n for f, n in counts.items() if f.startswith(self._prefix) and n > 0}
+        with self.lock:
+            self._shared = Counter(ours)
+            self._estimates = None
+
+    def drain(self) -> dict[str, int]:
+        """Return what has to be added to the shared counts."""
+        with self.lock:
+            unsent, self._unsent = self._unsent, Counter()
+            self._shared.update(unsent)
+            return dict(unsent)
+
+    def estimate(self, threshold: float) -> Estimate:
+        """Estimate the error rate of what is nearer than the threshold."""
+        nothing = Estimate(threshold, 0, 0, None, 1.0)
+        with self.lock:
+            bins = self._bins()[: round(threshold / self.reach * BINS)]
+        *_, last = nothing, *estimates(bins, self.reach / BINS, complete=True)
+        return replace(last, threshold=threshold)
+
+    def largest_threshold(self, max_error_rate: float) -> float:
+        """Return the largest threshold whose upper bound is below the limit; 0.0 for none."""
+        sure = [e.threshold for e in self._known() if e.upper_bound <= max_error_rate]
+        return max(sure, default=0.0)
+
+    def renew_lock(self) -> None:
+        """A forked process may have inherited it locked."""
+        self.lock = threading.Lock()
+
+    def _field(self, kind: str, distance: float) -> str:
+        at = int(distance / self.reach * BINS)
+        return f"{self._prefix}{kind}{min(max(at, 0), BINS - 1)}"
+
+    def _known(self) -> Sequence[Estimate]:
+        with self.lock:
+            if self._estimates is None:
+                self._estimates = list(estimates(self._bins(), self.reach / BINS))
+            return self._estimates
+
+    def _bins(self) -> list[tuple[int, int, int]]:
+        bins = []
+        for at in range(BINS):
+            met, judged, wrong = (
+                self._shared[f"{self._prefix}{kind}{at}"]
+                + self._unsent[f"{self._prefix}{kind}{at}"]
+                for kind in _KINDS
+            )
+            bins.append((max(met, judged), judged, min(wrong, judged)))
+        return bins
+
+
+def estimates(
+    bins: Sequence[tuple[int, int, int]], width: float, *, complete: bool = False
+) -> Iterator[Estimate]:
+    """Give the estimate at the end of every stratum, from (met, judged, wrong) of each bin.
+
+    With `complete`, what is left at the end is a stratum too, if only a small one.
+
+    The stratified estimate of survey statistics; its sample is worth as many independent verdicts
+    as the weights leave (Kish), and Wilson's bound is taken of these.
+    """
+    met = judged = wrong = 0
+    mass = errors = spread = 0.0
+    all_judged = all_wrong = 0
+    for at, one in enumerate(bins):
+        met, judged, wrong = met + one[0], judged + one[1], wrong + one[2]
+        last = complete and at == len(bins) - 1
+        if judged < (1 if last else SMALLEST_STRATUM):
+            continue
+        mass += met
+        errors += met * wrong / judged
+        spread += met * met / judged
+        all_judged, all_wrong = all_judged + judged, all_wrong + wrong
+        met = judged = wrong = 0
+        rate = errors / mass
+        bound = upper_bound(rate, mass * mass / spread)
+        yield Estimate((at + 1) * width, all_judged, all_wrong, rate, bound)
+
+
+def upper_bound(rate: float, trials: float) -> float:
+    """The one-sided 95 % bound of a share (Wilson's, which is sensible near zero)."""
+    if trials <= 0:
+        return 1.0
+    square = _Z * _Z / trials
+    half = math.sqrt(rate * (1 - rate) * square + square * square / 4)
+    return min(1.0, (rate + square / 2 + half) / (1 + square))

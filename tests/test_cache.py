@@ -1,0 +1,216 @@
+"""The constructor refuses nonsense and does nothing else; the package is quick to import."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import redis
+from langchain_core.caches import BaseCache
+from langchain_core.outputs import Generation
+
+from langchain_redis_semcache import ConfigurationError, DistancePolicy, RedisSemanticCache
+from langchain_redis_semcache.events import Event, Failed
+from tests.flows import MODEL, Fixed, chat
+
+SECRET = "s3cret-of-sixteen"
+
+
+class Untouchable(Fixed):
+    """An embedder that must not be called."""
+
+    def embed_query(self, text: str) -> list[float]:
+        raise AssertionError("embedded")
+
+
+def make(**arguments: Any) -> RedisSemanticCache:
+    return RedisSemanticCache(**{"embeddings": Untouchable(), **arguments})
+
+
+NONSENSE: list[tuple[dict[str, Any], str]] = [
+    ({"distance_threshold": -0.1}, "distance_threshold .* 0.15"),
+    ({"distance_threshold": 2.1}, "distance_threshold .* 0.15"),
+    ({"distance_threshold": "0.2"}, "distance_threshold .* 0.15"),
+    ({"ttl": 0}, "ttl .* ttl=86400"),
+    ({"ttl": -5}, "ttl .* ttl=86400"),
+    ({"ttl": timedelta()}, "ttl .* ttl=86400"),
+    ({"ttl": "1h"}, "ttl .* ttl=86400"),
+    ({"ttl": True}, "ttl .* ttl=86400"),
+    ({"ttl": float("nan")}, "ttl .* ttl=86400"),
+    ({"ttl": float("inf")}, "ttl .* ttl=86400"),
+    ({"redis_timeout": 0}, "redis_timeout .* redis_timeout=0.5"),
+    ({"embedding_timeout": None}, "embedding_timeout .* embedding_timeout=5"),
+    ({"name": "a*"}, "name and prefix .* name='support-bot'"),
+    ({"name": ""}, "name and prefix .* name='support-bot'"),
+    ({"prefix": "a::b"}, "name and prefix .* name='support-bot'"),
+    ({"redis_url": "http://host"}, "redis_url .* redis://localhost"),
+    ({"redis_url": f"redis://:{SECRET}@host:x"}, "redis_url .* redis://user:password@host"),
+    ({"embeddings": "text-embedding-3-small"}, "embeddings .* OpenAIEmbeddings"),
+    ({"policy": DistancePolicy(), "guards": {}}, "policy= .*DistancePolicy"),
+    ({"policy": DistancePolicy(), "distance_threshold": 0.3}, "policy= .*DistancePolicy"),
+    ({"namespace": None}, "namespace must be a str or a callable"),
+    ({"context": "all"}, "context must be one of full, system, none"),
+    ({"index_type": "ivf"}, "index_type must be one of hnsw, flat"),
+    ({"vector_type": "int8"}, "vector_type must be one of float32, float16, bfloat16"),
+    ({"signing_key": "short"}, "signing_key .*secrets.token_bytes"),
+    ({"max_question_chars": "1000"}, "max_question_chars .* max_question_chars=1000"),
+    ({"max_question_chars": -1}, "max_question_chars .* max_question_chars=1000"),
+    ({"max_answer_bytes": 0}, "max_answer_bytes .* max_answer_bytes=1000000"),
+    ({"max_temperature": "hot"}, "max_temperature .* max_temperature=0"),
+]
+
+
+@pytest.mark.parametrize(("arguments", "message"), NONSENSE, ids=range(len(NONSENSE)))
+def test_nonsense(arguments: dict[str, Any], message: str) -> None:
+    """An argument that makes no sense is refused by name, with what to write."""
+    with pytest.raises(ConfigurationError, match=message) as caught:
+        make(**arguments)
+    assert SECRET not in str(caught.value)
+
+
+def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without embeddings and without a key for the default ones it is said what to do."""
+    monkeypatch.delenv("OPENAI_API_KEY", raising=False)
+    with pytest.raises(ConfigurationError, match="OPENAI_API_KEY; set it or pass embeddings="):
+        RedisSemanticCache()
+
+
+def test_default_embeddings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a key the default embedding model is OpenAI's small one."""
+    monkeypatch.setenv("OPENAI_API_KEY", SECRET)
+    with RedisSemanticCache() as cache:
+        assert "text-embedding-3-small" in repr(cache)
+        assert SECRET not in repr(cache)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({}, "semcache"),
+        ({"name": "app"}, "app"),
+        ({"prefix": "app"}, "app"),
+        ({"name": "app", "prefix": "app"}, "app"),
+        ({"name": "app", "prefix": "dev"}, "app:dev"),
+    ],
+)
+def test_names(arguments: dict[str, str], name: str) -> None:
+    """`name` and `prefix` name the cache together, as langchain-redis users write them."""
+    assert make(**arguments).name == name
+
+
+def test_drop_in() -> None:
+    """The call written for langchain-redis works unchanged, by position and by name."""
+    arguments: dict[str, Any] = {
+        "embeddings": Untouchable(),
+        "redis_url": "redis://localhost:6379",
+        "distance_threshold": 0.2,
+        "ttl": 60,
+        "name": "llmcache",
+        "prefix": "llmcache",
+        "redis_client": None,
+    }
+    assert isinstance(RedisSemanticCache(**arguments), BaseCache)
+    assert isinstance(RedisSemanticCache(*arguments.values()), BaseCache)
+    client = redis.Redis(host="nowhere.invalid")
+    assert isinstance(RedisSemanticCache(**{**arguments, "redis_client": client}), BaseCache)
+
+
+def test_nothing_in_repr() -> None:
+    """The repr names the cache and the embedding model, and no credential."""
+    url = f"redis://{SECRET}:{SECRET}@host"
+    cache = make(redis_url=url, namespace=SECRET, signing_key=SECRET, name="app")
+    assert repr(cache).startswith("RedisSemanticCache(name='app', embedding='tests.")
+    assert SECRET not in repr(cache)
+
+
+@pytest.mark.parametrize("tags", [(), ("",), (5,), ("a", None)])
+def test_bad_tags(tags: tuple[Any, ...]) -> None:
+    """Tags that are none are refused when the block is made."""
+    with pytest.raises(ConfigurationError, match=r"tags must be non-empty strings, e\.g\."):
+        make().tags(*tags)
+
+
+@pytest.mark.parametrize("options", [{"ttl": 0}, {"distance_threshold": 3}])
+def test_bad_options(options: dict[str, Any]) -> None:
+    """Options of a block are checked like the constructor's."""
+    with pytest.raises(ConfigurationError, match=next(iter(options))):
+        make().options(**options)
+
+
+def test_blocks() -> None:
+    """Each block sets what it says, inside of it only."""
+    cache = make()
+    current = cache._options.current
+    with cache.tags("a", "b"), cache.options(ttl=timedelta(minutes=1), distance_threshold=0.2):
+        assert current().tags == ("a", "b")
+        assert (current().ttl, current().distance_threshold) == (60.0, 0.2)
+    with cache.options():
+        assert current() == make()._options.current()
+    with cache.bypass():
+        assert (current().lookup, current().update, current().reason) == (False, False, "bypass")
+    with cache.refresh():
+        assert (current().lookup, current().update, current().reason) == (False, True, "refresh")
+    with cache.read_only():
+        assert (current().lookup, current().update, current().reason) == (True, False, "read_only")
+
+
+class Broken(DistancePolicy):
+    @property
+    def distance_threshold(self) -> float:
+        raise RuntimeError(SECRET)
+
+
+def refuse(question: str, generations: object, /) -> str | None:
+    raise RuntimeError(SECRET)
+
+
+async def test_bugs_stay_inside(caplog: pytest.LogCaptureFixture) -> None:
+    """A policy or a rule with a bug costs the saving, not the chat call, and is an event."""
+    events: list[Event] = []
+    cache = make(admission=refuse, listeners=[events.append], redis_timeout=0.01)
+    prompt, answer = chat("q"), [Generation(text="a")]
+    cache.update(prompt, MODEL, answer)
+    await cache.aupdate(prompt, MODEL, answer)
+    assert events == [Failed("update", "internal", "RuntimeError")] * 2
+    assert SECRET not in caplog.text
+    foreign: Any = [object()]
+    make().update(prompt, MODEL, foreign)
+
+
+async def test_life_cycle() -> None:
+    """It closes what it opened, as often as one likes, sync and async."""
+    with make() as cache:
+        cache.close()
+    async with make() as cache:
+        await cache.aclose()
+
+
+def test_after_fork() -> None:
+    """A child process starts afresh, with locks that nobody holds."""
+    cache = make()
+    cache._reporter.lock.acquire()
+    cache._core.calls.memory.lock.acquire()
+    cache._start_afresh()
+    assert cache.stats.lookups == 0
+    assert cache._core.calls.memory.get("x") is None
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "import langchain_redis_semcache",
+        "from langchain_redis_semcache import *",
+        "from langchain_redis_semcache.events import Hit",
+    ],
+)
+def test_nothing_heavy(statement: str) -> None:
+    """Importing the package imports neither numpy nor openai nor redis."""
+    heavy = ["numpy", "openai", "redis", "langchain_core.language_models.chat_models"]
+    code = f"{statement}\nimport sys\nprint(*({set(heavy)} & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    assert done.stdout.split() == []

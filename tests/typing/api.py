@@ -1,0 +1,152 @@
+"""Never executed: the public types as applications use them, checked by `mypy --strict`."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from datetime import timedelta
+
+import redis
+import redis.asyncio
+from langchain_core.embeddings import Embeddings
+from langchain_core.globals import set_llm_cache
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import Generation
+
+from langchain_redis_semcache import (
+    DEFAULT_GUARDS,
+    CacheUnavailableError,
+    Candidate,
+    CompleteAnswers,
+    Decision,
+    DistancePolicy,
+    Explanation,
+    Guard,
+    RedisSemanticCache,
+    Stats,
+)
+from langchain_redis_semcache.embedded import EmbeddedRedis, LocalEmbeddings
+from langchain_redis_semcache.events import BreakerChanged, Event, Failed, Hit, Miss
+
+
+def as_in_the_readme() -> None:
+    set_llm_cache(RedisSemanticCache(redis_url="redis://localhost:6379", ttl=86400))
+
+
+def as_with_langchain_redis(embeddings: Embeddings, client: redis.Redis) -> None:
+    RedisSemanticCache(
+        embeddings=embeddings,
+        redis_url="redis://localhost:6379",
+        distance_threshold=0.2,
+        ttl=60,
+        name="llmcache",
+        prefix="llmcache",
+        redis_client=client,
+    )
+
+
+# What an application may supply.
+
+
+def question(messages: list[BaseMessage]) -> tuple[str, Hashable] | None:
+    return messages[-1].text, ("doc-1", 2) if messages else None
+
+
+def same_length(asked: str, cached: str, /) -> float:
+    return 0.0 if len(asked) == len(cached) else 0.1
+
+
+guard: Guard = same_length
+
+
+def admit(question: str, generations: Sequence[Generation], /) -> str | None:
+    return "private" if "@" in question else CompleteAnswers()(question, generations)
+
+
+def listen(event: Event, /) -> None:
+    match event:
+        case Hit(kind=kind, distance=distance):
+            print(kind, distance + 1.0)
+        case Miss(reason=reason, guard=objection):
+            print(reason, objection)
+        case Failed(stage=stage) | BreakerChanged(subject=stage):
+            print(stage)
+
+
+class Strict:
+    """A policy needs no base class."""
+
+    distance_threshold = 0.05
+
+    def decide(self, asked: str, candidate: Candidate, threshold: float) -> Decision:
+        return Decision(candidate.distance <= threshold / 2, "distance")
+
+
+def with_everything(client: redis.asyncio.Redis) -> RedisSemanticCache:
+    RedisSemanticCache(LocalEmbeddings(), policy=DistancePolicy(0.2, {"length": same_length}))
+    return RedisSemanticCache(
+        LocalEmbeddings(),
+        async_redis_client=client,
+        ttl=timedelta(days=1),
+        namespace=lambda: "tenant-1",
+        context="system",
+        question=question,
+        policy=Strict(),
+        admission=admit,
+        max_temperature=0.0,
+        skip_time_sensitive=True,
+        refresh_ttl=True,
+        mark_hits=True,
+        max_question_chars=None,
+        redis_timeout=timedelta(milliseconds=200),
+        embedding_timeout=2,
+        embedding_id="local-1",
+        index_type="flat",
+        vector_type="float16",
+        create_index=False,
+        signing_key=[b"0123456789abcdef", "the one before, rotated out"],
+        listeners=[listen],
+    )
+
+
+def with_guards() -> RedisSemanticCache:
+    return RedisSemanticCache(guards={**DEFAULT_GUARDS, "length": same_length})
+
+
+def in_blocks(cache: RedisSemanticCache, model: BaseChatModel) -> None:
+    with cache.tags("faq", "v2"), cache.options(ttl=60, distance_threshold=0.1):
+        model.invoke("q")
+    with cache.bypass(), cache.refresh(), cache.read_only():
+        model.invoke("q")
+
+
+def looked_at(cache: RedisSemanticCache, model: BaseChatModel) -> float:
+    told: Explanation = cache.explain("q", model)
+    nearest: list[tuple[str, float]] = [(near.entry, near.distance) for near in told.candidates]
+    stats: Stats = cache.stats
+    print(told.decision, nearest, dict(stats.misses), stats.breakers["redis"])
+    return stats.hit_rate
+
+
+def looked_after(cache: RedisSemanticCache) -> int:
+    try:
+        with cache:
+            cache.setup()
+            cache.clear()
+            was_there: bool = cache.delete_entry("app::1:2:3")
+            return cache.delete_tagged("faq") + was_there
+    except CacheUnavailableError:
+        return 0
+
+
+async def looked_after_async(cache: RedisSemanticCache, model: BaseChatModel) -> int:
+    async with cache:
+        await cache.asetup()
+        await cache.aclear()
+        print(await cache.aexplain("q", model), await cache.adelete_entry("app::1:2:3"))
+        return await cache.adelete_tagged("faq")
+
+
+def embedded() -> str:
+    with EmbeddedRedis() as server:
+        return server.url
