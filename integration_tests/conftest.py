@@ -1,0 +1,127 @@
+"""One server for all tests, a name of its own for each, and nothing left behind."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import redis
+from langchain_core.globals import set_llm_cache
+
+from integration_tests.openai_endpoint import OpenAIEndpoint
+from integration_tests.support import CountingEmbeddings, Parrot, Way, indexes_of, keys_of
+from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache.embedded import EmbeddedRedis
+from langchain_redis_semcache.events import Event
+
+MakeCache = Callable[..., RedisSemanticCache]
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The server at REDIS_URL, else an embedded one."""
+    if given := os.environ.get("REDIS_URL"):
+        yield given
+        return
+    with EmbeddedRedis() as server:
+        yield server.url
+
+
+@pytest.fixture(scope="session")
+def server(redis_url: str) -> Iterator[redis.Redis]:
+    """A plain client, to see what the cache left there."""
+    with redis.Redis.from_url(redis_url, protocol=2) as client:
+        yield client
+
+
+@pytest.fixture
+def scratch() -> Iterator[EmbeddedRedis]:
+    """A server that the test may flush or stop."""
+    with EmbeddedRedis() as own:
+        yield own
+
+
+@pytest.fixture
+def name(server: redis.Redis) -> Iterator[str]:
+    """A name that nobody else uses; whatever begins with it is removed afterwards."""
+    chosen = f"test-{uuid.uuid4().hex[:12]}"
+    yield chosen
+    for index in indexes_of(server, chosen):
+        server.execute_command("FT.DROPINDEX", index)
+    if keys := keys_of(server, chosen):
+        server.unlink(*keys)
+
+
+@pytest.fixture
+def embeddings() -> CountingEmbeddings:
+    return CountingEmbeddings()
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    """All events of the caches made by `make_cache`."""
+    return []
+
+
+@pytest.fixture
+def make_cache(
+    redis_url: str, name: str, embeddings: CountingEmbeddings, events: list[Event]
+) -> Iterator[MakeCache]:
+    """Makes caches under the test's name, patient ones since the machine may be slow."""
+    made: list[RedisSemanticCache] = []
+
+    def make(**kwargs: Any) -> RedisSemanticCache:
+        if not kwargs.keys() & {"redis_url", "redis_client", "async_redis_client"}:
+            kwargs["redis_url"] = redis_url
+        defaults = {
+            "embeddings": embeddings,
+            "name": name,
+            "listeners": [events.append],
+            "redis_timeout": 20,
+            "embedding_timeout": 20,
+        }
+        made.append(RedisSemanticCache(**{**defaults, **kwargs}))
+        return made[-1]
+
+    yield make
+    for cache in made:
+        cache.close()
+
+
+@pytest.fixture
+def cache(make_cache: MakeCache) -> RedisSemanticCache:
+    """A cache with all defaults."""
+    return make_cache()
+
+
+@pytest.fixture(params=["sync", "async"])
+def do(request: pytest.FixtureRequest) -> Way:
+    """`await do(cache.lookup, ...)` calls `lookup` or `alookup`."""
+    return Way(request.param)
+
+
+@pytest.fixture
+def model() -> Parrot:
+    return Parrot()
+
+
+@pytest.fixture
+def switched_on() -> Iterator[Callable[[RedisSemanticCache], RedisSemanticCache]]:
+    """Makes a cache LangChain's global one until the end of the test."""
+
+    def switch_on(cache: RedisSemanticCache) -> RedisSemanticCache:
+        set_llm_cache(cache)
+        return cache
+
+    yield switch_on
+    set_llm_cache(None)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[OpenAIEndpoint]:
+    with OpenAIEndpoint(keep_alive=False) as running:
+        yield running
+    assert not running.errors
