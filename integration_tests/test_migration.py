@@ -95,3 +95,13 @@ def test_the_default_embeddings(monkeypatch: Any) -> None:
     monkeypatch.setenv("OPENAI_API_KEY", "test")
     with RedisSemanticCache() as cache:
         assert "text-embedding-3-small" in repr(cache)
+
+
+def test_prefix_that_ends_in_a_separator(redis_url: str) -> None:
+    """A prefix written with its separator, as many are, names the same cache as without."""
+    caches = [
+        RedisSemanticCache(CountingEmbeddings(), redis_url, prefix=p) for p in ("a:b", "a:b:")
+    ]
+    assert {cache.name for cache in caches} == {"a:b"}
+    for cache in caches:
+        cache.close()

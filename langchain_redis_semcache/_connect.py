@@ -107,8 +107,8 @@ def open_links(
 
 
 def _links_by_url(url: str, workers: Workers, timeout: float) -> Links:
-    if not url.startswith(_SCHEMES):
-        scheme = url.split(":", 1)[0] if "://" in url else "none"
+    if not isinstance(url, str) or not url.startswith(_SCHEMES):
+        scheme = url.split(":", 1)[0] if "://" in str(url) else "none"
         raise ConfigurationError(
             f"redis_url must begin with one of {', '.join(_SCHEMES)} (here: {scheme!r}), "
             f"e.g. {DEFAULT_URL} or redis+sentinel://host1:26379,host2:26379/mymaster/0"

@@ -176,6 +176,11 @@ class RedisSemanticCache(BaseCache):
             verification = Verification(verifier, verify == "background", allowed)
         if not isinstance(namespace, str) and not callable(namespace):
             raise ConfigurationError("namespace must be a str or a callable that returns one")
+        for argument, hook in (("question", question), ("admission", admission)):
+            if hook is not None and not callable(hook):
+                raise ConfigurationError(f"{argument} must be a callable, see its type in the docs")
+        if callable(listeners):
+            raise ConfigurationError("listeners must be a list, e.g. listeners=[listener]")
         schema = Schema(self.name, embedding_id or identify(embeddings), vector_type, index_type)
         self._options = OptionStack()
         self._reporter = Reporter(self.name, listeners)
@@ -218,8 +223,10 @@ class RedisSemanticCache(BaseCache):
         _forget_after_fork(self)
 
     def __repr__(self) -> str:
-        schema = self._core.settings.schema
-        return f"RedisSemanticCache(name={self.name!r}, embedding={schema.embedding_id!r})"
+        # A model may be named by an endpoint, with credentials in it.
+        parts = self._core.settings.schema.embedding_id.split(" ")
+        embedding = " ".join(part for part in parts if "://" not in part)
+        return f"RedisSemanticCache(name={self.name!r}, embedding={embedding!r})"
 
     # -- BaseCache ---------------------------------------------------------------------------
 
@@ -411,7 +418,7 @@ class RedisSemanticCache(BaseCache):
 def _joined(name: str | None, prefix: str | None) -> str:
     """Return the one name that a name and a prefix, which may end in ":", make."""
     if isinstance(prefix, str):
-        prefix = prefix.rstrip(":") or None
+        prefix = prefix.removesuffix(":")
     parts = [check_name(part) for part in (name, prefix) if part is not None]
     return ":".join(dict.fromkeys(parts)) or DEFAULT_NAME
 

@@ -95,7 +95,6 @@ class Failed:
     error: str
     """The exception's class and, for Redis, the error code; never its message. "suspended" where
     nothing was tried, since it had failed shortly before."""
-    redis_seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
