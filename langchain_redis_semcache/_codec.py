@@ -32,6 +32,7 @@ BYTES_PER_NUMBER: dict[VectorType, int] = {"float32": 4, "float16": 2, "bfloat16
 DEPTH = 100
 """Levels of nesting in an entry: whoever walks through a message must not run out of stack."""
 _FORMAT = 1
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MESSAGES: dict[str, type[BaseMessage]] = {
     "human": HumanMessage,
     "ai": AIMessage,
@@ -64,7 +65,7 @@ def encode(generations: Sequence[Generation]) -> bytes:
     """Write an answer as compact JSON, or raise `EncodeError` where that would lose anything."""
     try:
         payload = {"v": _FORMAT, "generations": [_dump(generation) for generation in generations]}
-        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+        text = _COMPACT.encode(payload)
         if text.count("[") + text.count("{") > DEPTH and _deeper(payload, DEPTH):
             raise ValueError("nested too deeply")
         return text.encode("utf-8", "surrogatepass")

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import math
 import threading
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -43,8 +42,8 @@ class Evidence:
         self.reach = reach
         # Bins of another width or meaning must not be mixed with these.
         self._prefix = f"{series}:{reach:g}:"
-        self._shared: Counter[str] = Counter()
-        self._unsent: Counter[str] = Counter()
+        self._shared = _empty()
+        self._unsent = _empty()
         self._estimates: list[Estimate] | None = None
         self.lock = threading.Lock()
 
@@ -52,28 +51,37 @@ class Evidence:
         """Count a candidate that was served unjudged."""
         with self.lock:
             # No verdict, so the estimates may wait for the next one.
-            self._unsent[self._field("m", distance)] += 1
+            self._unsent["m"][self._bin(distance)] += 1
 
     def judged(self, distance: float, right: bool) -> None:
         """Count a verdict."""
         with self.lock:
             for kind in _KINDS[: 2 if right else 3]:
-                self._unsent[self._field(kind, distance)] += 1
+                self._unsent[kind][self._bin(distance)] += 1
             self._estimates = None
 
     def absorb(self, counts: Mapping[str, int]) -> None:
         """Take over what all processes have counted together."""
-        ours = {f: n for f, n in counts.items() if f.startswith(self._prefix) and n > 0}
+        shared = _empty()
+        for kind, bins in shared.items():
+            for at in range(BINS):
+                bins[at] = max(0, counts.get(f"{self._prefix}{kind}{at}", 0))
         with self.lock:
-            self._shared = Counter(ours)
+            self._shared = shared
             self._estimates = None
 
     def drain(self) -> dict[str, int]:
         """Return what has to be added to the shared counts."""
         with self.lock:
-            unsent, self._unsent = self._unsent, Counter()
-            self._shared.update(unsent)
-            return dict(unsent)
+            unsent, self._unsent = self._unsent, _empty()
+            for kind, bins in unsent.items():
+                self._shared[kind] = [a + b for a, b in zip(self._shared[kind], bins, strict=True)]
+        return {
+            f"{self._prefix}{kind}{at}": count
+            for kind, bins in unsent.items()
+            for at, count in enumerate(bins)
+            if count
+        }
 
     def estimate(self, threshold: float) -> Estimate:
         """Estimate the error rate of what is nearer than the threshold."""
@@ -92,9 +100,8 @@ class Evidence:
         """A forked process may have inherited it locked."""
         self.lock = threading.Lock()
 
-    def _field(self, kind: str, distance: float) -> str:
-        at = int(distance / self.reach * BINS)
-        return f"{self._prefix}{kind}{min(max(at, 0), BINS - 1)}"
+    def _bin(self, distance: float) -> int:
+        return min(max(int(distance / self.reach * BINS), 0), BINS - 1)
 
     def _known(self) -> Sequence[Estimate]:
         with self.lock:
@@ -103,15 +110,15 @@ class Evidence:
             return self._estimates
 
     def _bins(self) -> list[tuple[int, int, int]]:
-        bins = []
-        for at in range(BINS):
-            met, judged, wrong = (
-                self._shared[f"{self._prefix}{kind}{at}"]
-                + self._unsent[f"{self._prefix}{kind}{at}"]
-                for kind in _KINDS
-            )
-            bins.append((max(met, judged), judged, min(wrong, judged)))
-        return bins
+        met, judged, wrong = (
+            [a + b for a, b in zip(self._shared[kind], self._unsent[kind], strict=True)]
+            for kind in _KINDS
+        )
+        return [(max(m, n), n, min(k, n)) for m, n, k in zip(met, judged, wrong, strict=True)]
+
+
+def _empty() -> dict[str, list[int]]:
+    return {kind: [0] * BINS for kind in _KINDS}
 
 
 def estimates(

@@ -144,14 +144,19 @@ class SocketLink:
     def _talk(
         self, connection: Any | None, commands: Sequence[Command], atomic: bool, until: float
     ) -> Sequence[Any]:
+        established = connection is not None
         if connection is None:
             connection = self._connect()
         connection.deadline.at = until
         try:
-            connection.connect()
-            connection.send_packed_command(
-                connection.pack_commands(wire(commands, atomic)), check_health=False
+            if not established:
+                connection.connect()
+            packed = (
+                connection.pack_command(*commands[0])
+                if len(commands) == 1 and not atomic
+                else connection.pack_commands(wire(commands, atomic))
             )
+            connection.send_packed_command(packed, check_health=False)
             replies = [_read(connection) for _ in range(len(commands) + 2 * atomic)]
         except BaseException:
             connection.disconnect()
