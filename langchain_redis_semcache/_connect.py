@@ -220,7 +220,7 @@ def _ours(timeout: float, given: dict[str, Any]) -> dict[str, Any]:
     driver = {} if {"driver_info", "lib_name"} & given.keys() else _driver_info()
     return {
         # RESP2 needs no HELLO: one round trip less, and nothing that an ACL may forbid.
-        "protocol": given.get("protocol", 2),
+        "protocol": int(given.get("protocol", 2)),
         "decode_responses": False,
         "socket_timeout": timeout,
         "socket_connect_timeout": timeout,

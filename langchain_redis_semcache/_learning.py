@@ -186,7 +186,9 @@ class Learning:
         if judge is not None:
             call, acall = ways(judge, "judge", question, cached, fresh)
             try:
-                return bool((yield Ask(call, acall, _JUDGE_SECONDS)))
+                right = bool((yield Ask(call, acall, _JUDGE_SECONDS)))
+                self._calls.reporter.recovered("judge")
+                return right
             except AskFailedError as error:
                 self._calls.failed("update", "judge", error.label)
                 return None

@@ -20,6 +20,9 @@ from ._replies import demoted, error_reply, unpack_transaction, wire
 from ._requests import Command
 from ._workers import Workers
 
+MAX_IDLE = 64
+"""Connections kept after a storm of threads; the server has other clients as well."""
+
 
 class SyncLink(Protocol):
     """Carries commands to Redis and replies back, in time."""
@@ -161,7 +164,7 @@ class SocketLink:
         except BaseException:
             connection.disconnect()
             raise
-        if self._closed.is_set() or demoted(replies):
+        if self._closed.is_set() or demoted(replies) or len(self._idle) >= MAX_IDLE:
             connection.disconnect()
         else:
             self._idle.append(connection)

@@ -84,8 +84,8 @@ class Store:
         pairs += ["created_at", created]
         ttl = self._settings.ttl if options.ttl is None else options.ttl
         lifetime = None if ttl is None else max(1, int(ttl * 1000))
-        if lifetime is not None:
-            pairs += ["ttl", str(lifetime)]  # for refresh_ttl: an entry keeps the ttl it was given
+        if lifetime is not None and self._settings.refresh_ttl:
+            pairs += ["ttl", str(lifetime)]  # an entry keeps the ttl it was given
         if asked.model:
             pairs += ["model", asked.model]
         if vector is not None:

@@ -233,6 +233,7 @@ def test_aclose() -> None:
 @pytest.mark.parametrize("connect", [connection, aconnection])
 def test_driver_info(connect: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """We are named to the server."""
+    pytest.importorskip("redis.driver_info", reason="redis-py cannot do that before 7.2")
     monkeypatch.setattr(_connect, "version", lambda _: "1.2.3")
     assert "langchain-redis-semcache_v1.2.3" in connect("redis://host").driver_info.formatted_name
 

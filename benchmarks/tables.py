@@ -1,0 +1,276 @@
+"""Write the tables of docs/benchmarks.md and of the README from the result files.
+
+    python benchmarks/tables.py
+
+A table stands between `<!-- name -->` and `<!-- /name -->`; everything else is left alone. A
+table whose result file is missing stays as it is.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+PEERS = ("langchain-redis", "redisvl", "langchain-community")
+OPERATIONS = ("exact", "semantic", "miss", "update")
+_LAYOUTS = ("one", "share 10", "share 1000", "same 1000")
+
+
+def load(name: str) -> dict[str, Any]:
+    return json.loads((HERE / "results" / f"{name}.json").read_text())
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [f"| {' | '.join(header)} |", "|" + "---|" * len(header)]
+    lines += [f"| {' | '.join(str(cell) for cell in row)} |" for row in rows]
+    return "\n".join(lines)
+
+
+def times(value: float) -> str:
+    """Return a ratio with three significant digits."""
+    return f"{value:.0f} x" if value >= 100 else f"{value:.3g} x"
+
+
+def sizes(data: dict[str, Any], marker: str) -> list[int]:
+    found = {int(path.split("/")[0]) for path in data["results"] if marker in path}
+    return sorted(found)
+
+
+def ratio(data: dict[str, Any], path: str, name: str, base: str, what: str = "p50") -> float:
+    rows = data["results"][path]["us"]
+    return rows[name][what] / rows[base][what]
+
+
+def setting() -> str:
+    data = load("latency")
+    versions = ", ".join(f"{name} {version}" for name, version in data["versions"].items())
+    return (
+        f"{data['date']}, {data['cpus']} processors for client and server together, "
+        f"{data['system']}, Python {data['python']}; {versions}."
+    )
+
+
+def floor() -> str:
+    data, rows = load("latency"), []
+    bases = {"exact": "redis-py HGET", "semantic": "floor", "miss": "floor", "update": "raw HSET"}
+    for size in sizes(data, "/floor/exact"):
+        for operation in OPERATIONS:
+            path, base = f"{size}/floor/{operation}", bases[operation]
+            found = data["results"][path]["us"]
+            rows.append(
+                [
+                    f"{size:,}",
+                    operation,
+                    f"{found['ours']['p50']:.0f} / {found['ours']['p99']:.0f}",
+                    base if base != "floor" else "raw FT.SEARCH",
+                    times(ratio(data, path, "ours", base)),
+                    times(ratio(data, path, "ours", base, "p99")),
+                    times(found["tutorial"]["p50"] / found["ours"]["p50"])
+                    if "tutorial" in found
+                    else "",
+                ]
+            )
+    header = ["entries", "operation", "ours p50 / p99, µs", "floor", "ours / floor, p50", "p99"]
+    return table([*header, "tutorial / ours"], rows)
+
+
+def peers() -> str:
+    data, rows = load("latency"), []
+    for size in sizes(data, "/peers/exact"):
+        for operation in (*OPERATIONS, *(f"async {name}" for name in OPERATIONS)):
+            path = f"{size}/peers/{operation}"
+            rows.append(
+                [
+                    f"{size:,}",
+                    operation,
+                    *(
+                        f"{times(ratio(data, path, peer, 'ours'))} "
+                        f"({times(ratio(data, path, peer, 'ours', 'p99'))})"
+                        for peer in PEERS
+                    ),
+                ]
+            )
+    return table(["entries", "operation", *PEERS], rows)
+
+
+def counts() -> str:
+    data, rows = load("latency"), []
+    size = sizes(data, "/counts/")[-1]
+    for operation in ("exact", "semantic", "miss + update"):
+        cells = []
+        for name in ("ours", *PEERS):
+            found = data["results"][f"{size}/counts/{operation}/{name}"]
+            cells.append(" / ".join(f"{found[k]:g}" for k in found))
+        rows.append([operation, *cells])
+    return table(["operation", "ours", *PEERS], rows)
+
+
+def scopes() -> str:
+    data, rows = load("scopes"), []
+    for size in sizes(data, "/recall"):
+        for layout in _LAYOUTS:
+            found = data["results"][f"{size}/{layout}/recall"]
+            cells = [f"{size:,}", layout, f"{found['recall']:.3f}", found["wrong_hits"]]
+            for kind in ("hit", "miss"):
+                path = f"{size}/{layout}/{kind}"
+                cells += [times(ratio(data, path, n, "unfiltered")) for n in ("search", "filtered")]
+            rows.append(cells)
+    header = ["entries", "scopes", "recall", "hits of other scopes"]
+    header += ["hit: ours", "hit: TAG filter", "miss: ours", "miss: TAG filter"]
+    return table(header, rows)
+
+
+def throughput() -> str:
+    data, rows = load("throughput"), []
+    for path, found in data["results"].items():
+        if "ratio" not in found:
+            continue
+        size, kind, workers = path.split("/")
+        raw = next(key for key in found if key.endswith("per second") and key[:4] != "ours")
+        rows.append(
+            [
+                f"{int(size):,}",
+                kind,
+                workers,
+                f"{found['ours per second']:,}",
+                f"{found[raw]:,} ({raw.removesuffix(' per second')})",
+                times(found["ratio"]),
+                found.get("ours lag p99 ms", ""),
+            ]
+        )
+    header = ["entries", "hit", "at once", "ours, a second", "raw, a second", "ours / raw"]
+    return table([*header, "loop lag p99, ms"], rows)
+
+
+def memory() -> str:
+    data = load("memory")
+    found = {path: row for path, row in data["results"].items() if "bytes_per_entry" in row}
+    base = next(v for k, v in found.items() if k.endswith("/ours float32"))["bytes_per_entry"]
+    rows = [
+        [path.split("/")[1], f"{row['bytes_per_entry']:,}", times(row["bytes_per_entry"] / base)]
+        for path, row in found.items()
+    ]
+    return table(["layout", "bytes per entry", "ratio"], rows)
+
+
+def precision() -> str:
+    data, rows = load("memory"), []
+    for size in sizes(data, "/search"):
+        found = data["results"][f"{size}/recall"]
+        speed = ratio(data, f"{size}/search", "float16", "float32")
+        rows.append([f"{size:,}", f"{found['float32']:.4f}", f"{found['float16']:.4f}"])
+        rows[-1].append(times(speed))
+    return table(["entries", "recall float32", "recall float16", "search time float16"], rows)
+
+
+def client() -> str:
+    data, rows = load("memory"), []
+    for name in ("ours", *PEERS):
+        found = data["results"][f"client/{name}"]
+        rows.append([name, *(f"{found[key]:.0f}" for key in ("import_ms", "import_mb", "use_mb"))])
+    return table(["library", "import, ms", "import, MB", "cache and 2,000 lookups, MB"], rows)
+
+
+def chat() -> str:
+    data, rows = load("chat"), []
+    for name in ("no cache", "langchain-redis", "ours"):
+        found = data["results"][f"totals/{name}"]
+        tail = data["results"]["all"]["us"][name]["p99"] / 1000
+        kinds = [f"{data['results'][k]['us'][name]['p50'] / 1000:.1f}" for k in ("repeat", "new")]
+        cells = [name, found["mean_ms"], f"{tail:.0f}", *kinds]
+        rows.append([*cells, found["model_calls"], found["embedding_calls"]])
+    header = ["cache", "mean, ms", "p99, ms", "repeat p50, ms", "new p50, ms", "model calls"]
+    return table([*header, "embedding calls"], rows)
+
+
+def scale() -> str:
+    data, rows = load("scale"), []
+    for size in sizes(data, "/entry"):
+        found = data["results"][f"{size}/entry"]
+        base = data["results"][f"{size}/semantic"]["base"]
+        cells = [f"{size:,}"]
+        for name in ("exact", "semantic", "miss"):
+            row = data["results"][f"{size}/{name}"]["us"]["this size"]
+            growth = ratio(data, f"{size}/{name}", "this size", base)
+            cells.append(f"{row['p50']:.0f} / {row['p99']:.0f} ({times(growth)})")
+        cells += [f"{found['recall']:.3f}", found["insert_us"], f"{found['bytes_per_entry']:,}"]
+        rows.append(cells)
+    header = ["entries", "exact p50 / p99, µs", "semantic", "miss", "recall", "insert, µs"]
+    return table([*header, "bytes per entry"], rows)
+
+
+def targets() -> str:
+    rows = []
+    for name in ("latency", "scopes", "throughput", "memory", "scale"):
+        try:
+            data = load(name)
+        except FileNotFoundError:
+            continue
+        for one in data["targets"]:
+            verdict = "yes" if one["met"] else "**no**"
+            rows.append([name, one["target"], f"{one['value']:g}", f"{one['limit']:g}", verdict])
+    if not rows:
+        raise FileNotFoundError("no results")
+    return table(["script", "target", "measured", "limit", "met"], rows)
+
+
+def readme() -> str:
+    """Return the one table on which people decide."""
+    data = load("latency")
+    size = sizes(data, "/peers/exact")[-1]
+    rows = []
+    for operation, said in (
+        ("exact", "a repeated question"),
+        ("semantic", "a reworded one"),
+        ("miss", "a new one: looked up"),
+        ("update", "a new one: stored"),
+    ):
+        path = f"{size}/peers/{operation}"
+        rows.append([said, "1 x", *(times(ratio(data, path, peer, "ours")) for peer in PEERS)])
+    for operation, said in (
+        ("exact", "embeddings for a repeated question"),
+        ("miss + update", "embeddings for a new one"),
+    ):
+        found = [data["results"][f"{size}/counts/{operation}/{n}"] for n in ("ours", *PEERS)]
+        rows.append([said, *(f"{one['embeddings']:g}" for one in found)])
+    head = f"Median time, {size:,} entries of {data['options']['dims']} dimensions"
+    note = (
+        f"\n\nMeasured {data['date']} in one run on {data['cpus']} processors with an embedder "
+        "that takes no time; method, limits and all numbers: "
+        "[docs/benchmarks.md](docs/benchmarks.md)."
+    )
+    return table([head, "this package", *PEERS], rows) + note
+
+
+DOCS: tuple[Callable[[], str], ...] = (
+    *(setting, floor, peers, counts, scopes, throughput, memory, precision, client),
+    *(chat, scale, targets),
+)
+
+
+def fill(page: Path, name: str, render: Callable[[], str]) -> None:
+    text = page.read_text()
+    pattern = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+    if not pattern.search(text):
+        print(f"{page.name}: no place for {name}")
+        return
+    try:
+        content = render()
+    except FileNotFoundError:
+        print(f"{page.name}: no results for {name}")
+        return
+    page.write_text(pattern.sub(lambda m: f"{m[1]}{content}\n{m[2]}", text))
+
+
+def main() -> None:
+    for render in DOCS:
+        fill(HERE.parent / "docs" / "benchmarks.md", render.__name__, render)
+    fill(HERE.parent / "README.md", "table", readme)
+
+
+if __name__ == "__main__":
+    main()
