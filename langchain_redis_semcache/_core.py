@@ -87,6 +87,7 @@ class Core:
             if result is None:
                 result = yield from self._semantic(asked)
         except RedisUnavailableError as error:
+            self.search.forget()  # it may come back empty
             self.calls.failed("lookup", "redis", error.label)
             result = self._miss(asked, "redis_unavailable")
         result.asked = asked

@@ -53,7 +53,7 @@ class Embedder:
         self,
         embeddings: Embeddings,
         workers: Workers,
-        timeout: float,
+        timeout: float | None,
         reporter: Reporter,
     ) -> None:
         self._embeddings = embeddings
@@ -75,6 +75,8 @@ class Embedder:
         """Embed in a worker thread: a call that hangs cannot be ended, only left behind."""
         try:
             with self.breaker:
+                if self._timeout is None:
+                    return self._embeddings.embed_query(text)
                 return self.workers.run(lambda: self._embeddings.embed_query(text), self._timeout)
         except Exception as error:
             raise _unavailable(error) from None

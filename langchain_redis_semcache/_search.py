@@ -53,7 +53,7 @@ class SearchIndex:
         return self._masked(vector, scope, self._schema.vector_type)
 
     def forget(self) -> None:
-        """The indexes were dropped."""
+        """The indexes were dropped, or may have been: the next store makes sure of them."""
         self._known.clear()
 
     def nearest(

@@ -42,7 +42,6 @@ NONSENSE: list[tuple[dict[str, Any], str]] = [
     ({"ttl": float("nan")}, "ttl .* ttl=86400"),
     ({"ttl": float("inf")}, "ttl .* ttl=86400"),
     ({"redis_timeout": 0}, "redis_timeout .* redis_timeout=0.5"),
-    ({"embedding_timeout": None}, "embedding_timeout .* embedding_timeout=5"),
     ({"name": "a*"}, "name and prefix .* name='support-bot'"),
     ({"name": ""}, "name and prefix .* name='support-bot'"),
     ({"prefix": "a::b"}, "name and prefix .* name='support-bot'"),

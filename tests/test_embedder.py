@@ -248,3 +248,19 @@ def test_identity_stays() -> None:
     assert embedding_id(Caching(Caching(named))) == embedding_id(named)
     assert embedding_id(Caching(None)).endswith("Caching")
     assert "secret" not in embedding_id(named)
+
+
+def test_without_a_timeout_in_the_callers_thread() -> None:
+    """An embedder that was declared unable to hang is called where the caller is."""
+
+    class Threads(Embeddings):
+        def embed_query(self, text: str) -> list[float]:
+            return [float(threading.get_ident() == caller)]
+
+        def embed_documents(self, texts: list[str]) -> list[list[float]]:
+            raise NotImplementedError
+
+    caller = threading.get_ident()
+    for timeout, here in ((None, 1.0), (5.0, 0.0)):
+        embedder = Embedder(Threads(), Workers(), timeout, Reporter("x", ()))
+        assert embedder.embed("text") == [here]

@@ -1,0 +1,102 @@
+"""Servers that `EmbeddedRedis` does not offer: sentinels, cluster nodes, and one without search."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import TypeVar
+
+import redis
+
+from langchain_redis_semcache._embedded_server import (
+    Candidate,
+    configuration,
+    free_port,
+    installed_candidates,
+)
+
+Self = TypeVar("Self", bound="RawServer")
+
+
+class RawServer:
+    """A server process with any options; ends with the `with` block."""
+
+    def __init__(
+        self, options: Mapping[str, str] | None = None, *, search: bool = True, tail: str = ""
+    ) -> None:
+        self.port = free_port()
+        self._options = {"port": str(self.port), "bind": "127.0.0.1", **(options or {})}
+        if "cluster-enabled" in self._options:  # by default the port plus 10,000, if there is one
+            self.cluster_port = free_port()
+            self._options["cluster-port"] = str(self.cluster_port)
+        self._search = search
+        self._tail = tail
+        """Lines of the configuration that must come as they are."""
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    def __enter__(self: Self) -> Self:
+        self.folder = Path(tempfile.mkdtemp(prefix="semcache-faults-"))
+        candidate, environment = _runnable(self.folder)
+        options = {"dir": str(self.folder), "save": "", **self._options}
+        if self._search and candidate.module is not None:
+            options["loadmodule"] = str(candidate.module)
+        file = self.folder / "server.conf"
+        file.write_text(configuration(options) + "\n" + self._tail)
+        command = [str(candidate.server), str(file)]
+        if "sentinel " in self._tail:
+            command.append("--sentinel")
+        with (self.folder / "log").open("wb") as log:
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, cwd=self.folder, env=environment
+            )
+        self.client = redis.Redis.from_url(self.url, protocol=2)
+        self._wait()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, e: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.client.close()
+        self.process.kill()
+        self.process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _wait(self) -> None:
+        until = time.monotonic() + 20
+        while True:
+            try:
+                self.client.ping()
+                return
+            except redis.ConnectionError:
+                log = (self.folder / "log").read_text()[-2000:]
+                assert self.process.poll() is None, log
+                assert time.monotonic() < until, log
+                time.sleep(0.02)
+
+
+def _runnable(folder: Path) -> tuple[Candidate, dict[str, str]]:
+    for candidate in installed_candidates():
+        if candidate.absent:
+            continue
+        environment = dict(os.environ)
+        if candidate.libraries:
+            links = folder / "lib"
+            links.mkdir(exist_ok=True)
+            for name, target in candidate.libraries.items():
+                (links / name).symlink_to(target)
+            environment["LD_LIBRARY_PATH"] = str(links)
+        version = subprocess.run(
+            [str(candidate.server), "--version"], env=environment, capture_output=True
+        )
+        if version.returncode == 0:
+            return candidate, environment
+    raise RuntimeError("no server runs here")

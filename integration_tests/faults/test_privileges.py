@@ -1,0 +1,192 @@
+"""Least privilege: the ACL users of docs/operations.md suffice, and less than that does no harm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from integration_tests.faults.conftest import MakeApplication
+from integration_tests.faults.harness import eventually, new_question
+from integration_tests.faults.scripted_redis import ScriptedRedis, resp
+from integration_tests.faults.servers import RawServer
+from integration_tests.support import LLM, asked, keys_of, text_of, told
+from langchain_redis_semcache.embedded import EmbeddedRedis
+from langchain_redis_semcache.errors import CacheUnavailableError
+
+# As in docs/operations.md.
+USE = "-@all +hmget +hset +unlink +pexpire +multi +exec +ft.search"
+CREATE = f"{USE} +ft.create"
+ADMINISTER = f"{CREATE} +ft._list +ft.dropindex +scan +hget +ping"
+READ = "-@all +hmget +ft.search"
+
+
+@pytest.fixture(scope="module")
+def guarded() -> Iterator[EmbeddedRedis]:
+    with EmbeddedRedis() as server:
+        yield server
+
+
+@pytest.fixture
+def admin(guarded: EmbeddedRedis) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(guarded.url, protocol=2) as client:
+        yield client
+        client.flushall()
+
+
+def user(admin: redis.Redis, guarded: EmbeddedRedis, name: str, rules: str) -> str:
+    """Make a user whose keys are those of one cache; the URL to use."""
+    admin.execute_command(
+        *("ACL", "SETUSER", "limited", "reset", "on", ">pw", "resetchannels"),
+        *("resetkeys", f"~{name}::*", *rules.split()),
+    )
+    return guarded.url.replace("://", "://limited:pw@")
+
+
+def test_a_user_who_may_create_the_index(
+    make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis, name: str
+) -> None:
+    """With the documented rules everything works; CLIENT SETINFO is not among them."""
+    app = make_app(user(admin, guarded, name, CREATE), ttl=100, refresh_ttl=True)
+    app.recovers()
+    assert not app.failures()
+
+
+def test_a_user_who_may_only_use_the_index(
+    make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis, name: str
+) -> None:
+    """Without FT.CREATE and FT.INFO an existing index is used, with and without `create_index`."""
+    creator = make_app(guarded.url)
+    creator.warm_up()
+    url = user(admin, guarded, name, USE)
+    for create_index in (True, False):
+        app = make_app(url, create_index=create_index)
+        assert app.works()
+        assert not app.failures()
+
+
+def test_no_index_and_no_right_to_create_it(
+    make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis, name: str
+) -> None:
+    """Until somebody creates the index identical questions are served, then the others as well."""
+    app = make_app(user(admin, guarded, name, USE))
+    for _ in range(2):
+        question = new_question()
+        assert not app(question)
+        assert app(question)
+    make_app(guarded.url).do("setup")
+    eventually(lambda: app(f"please {question}"))
+    assert not app.failures()
+
+
+def test_create_index_false_never_creates(
+    make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis
+) -> None:
+    """With `create_index=False` the command is not even sent."""
+    app = make_app(guarded.url, create_index=False)
+    admin.config_resetstat()
+    assert not app.works()
+    assert "cmdstat_FT.CREATE" not in admin.info("commandstats")
+
+
+def test_a_user_who_may_only_read(
+    make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis, name: str
+) -> None:
+    """A reader gets its hits; that nothing is stored is said once."""
+    known = make_app(guarded.url).warm_up()
+    app = make_app(user(admin, guarded, name, READ), refresh_ttl=True, ttl=100)
+    for _ in range(3):
+        assert app(known)
+        assert app(f"please {known}")
+        assert not app(new_question())
+    assert all(failure.startswith("store: ") for failure in app.failures())
+    app.discreet()
+
+
+def test_administration(
+    make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis, name: str
+) -> None:
+    """The documented administrator can clear and remove by tag; the user of the cache cannot."""
+    app = make_app(user(admin, guarded, name, ADMINISTER))
+    app.do("setup")
+    with app.cache.tags("faq"):
+        app.do("update", asked("one"), LLM, told("1"))
+    assert app.do("delete_tagged", "faq") == 1
+    app.do("update", asked("two"), LLM, told("2"))
+    app.do("clear")
+    assert not keys_of(admin, name)
+    user(admin, guarded, name, CREATE)
+    with pytest.raises(CacheUnavailableError, match="NOPERM"):
+        app.do("clear")
+
+
+def test_keys_of_others_are_out_of_reach(
+    make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis, name: str
+) -> None:
+    """A cache of another name gets nothing from this user, and says so once."""
+    app = make_app(user(admin, guarded, name, CREATE), name=f"{name}-other")
+    for _ in range(3):
+        assert not app(new_question())
+    app.discreet()
+
+
+@pytest.mark.parametrize("query", ["", "?protocol=3"])
+def test_handshake_commands_denied(query: str, make_app: MakeApplication) -> None:
+    """A server or proxy that refuses CLIENT SETINFO, and even CLIENT as a whole, does no harm."""
+    denied = "-NOPERM this user has no permissions to run the 'client|setinfo' command"
+    script = {"CLIENT": denied, "HMGET": resp([None, None]), "FT.SEARCH": resp([0])}
+    with ScriptedRedis({**script, "HSET": resp(5)}, default=resp(1)) as server:
+        app = make_app(server.url + query)
+        app.do("lookup", asked("?"), LLM)
+        app.do("update", asked("?"), LLM, told("!"))
+        assert app.cache.stats.stored == 1
+        assert not app.failures()
+        app.close()
+
+
+def test_privileges_withdrawn_and_given_back(
+    make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis, name: str
+) -> None:
+    """A user whose rights or password change is an outage that ends when they come back."""
+    url = user(admin, guarded, name, CREATE)
+    app = make_app(url)
+    app.recovers()
+    admin.execute_command("ACL", "SETUSER", "limited", "off", "resetpass", ">other")
+    admin.client_kill_filter(_type="normal", skipme=True)
+    for _ in range(3):
+        assert not app(new_question())
+    app.discreet()
+    user(admin, guarded, name, CREATE)
+    app.recovers()
+
+
+def test_without_the_search_module(make_app: MakeApplication) -> None:
+    """A plain Redis serves identical questions; one warning says what is missing."""
+    with RawServer(search=False) as server:
+        app = make_app(server.url)
+        for _ in range(3):
+            question = new_question()
+            assert not app(question)
+            assert app(question)
+            assert not app(f"please {question}")
+        (warning,) = app.warnings()
+        assert "search failed (NoSearchModule)" in warning
+        assert "identical questions are still served" in warning
+        assert app.embeddings.calls == 1
+        assert app.do("delete_tagged", "x") == 0
+        app.do("clear")
+        assert not app(question)
+
+
+def test_a_database_that_cannot_be_searched(
+    make_app: MakeApplication, scratch: EmbeddedRedis
+) -> None:
+    """Search knows database 0 only: with another one a warning says so."""
+    app = make_app(f"{scratch.url}/1")
+    question = new_question()
+    assert not app(question)
+    assert app(question)
+    (warning,) = app.warnings()
+    assert "OnlyDatabase0IsSearchable" in warning
+    assert text_of(app.do("lookup", asked("never asked"), LLM)) is None
