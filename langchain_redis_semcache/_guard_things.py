@@ -188,8 +188,13 @@ def quotes(asked: str, cached: str, /) -> float:
 def identifiers(asked: str, cached: str, /) -> float:
     """Veto when both questions name code, files, versions or orders, and not the same ones.
 
-    os.path.join / os.path.split, order AB-10442 / order AB-10447, 1.2.3 / 1.2.4, /etc/hosts.
+    os.path.join / os.path.split, order AB-10442 / order AB-10447, 1.2.3 / 1.2.4, /etc/hosts,
+    and single letters: plan A / plan B, vitamin C / vitamin D.
     """
+    # A letter at the beginning is an article or a pronoun.
+    letters_a, letters_b = _letters(asked.split()[1:]), _letters(cached.split()[1:])
+    if letters_a and letters_b and letters_a != letters_b:
+        return VETO
     words_a, words_b = set(asked.split()), set(cached.split())
     of_a = _identifiers(words_a - words_b)
     return _exclusive(of_a, _identifiers(words_b - words_a), asked, cached) if of_a else FREE
@@ -197,6 +202,11 @@ def identifiers(asked: str, cached: str, /) -> float:
 
 def _quotations(raw: str) -> set[str]:
     return {"".join(groups).strip(" .,?!").casefold() for groups in _patterns().quoted.findall(raw)}
+
+
+def _letters(words: list[str]) -> set[str]:
+    bare = [word.strip(_PUNCTUATION) for word in words if len(word) < 4]
+    return {word for word in bare if len(word) == 1 and word.isupper() and word != "I"}
 
 
 def _identifiers(words: set[str]) -> set[str]:

@@ -93,6 +93,8 @@ VETOED: dict[str, Pairs] = {
         ("where is order AB-10442?", "where is order AB-10447?"),
         ("what is in /etc/hosts", "what is in /etc/passwd"),
         ("git commit with --amend", "git commit with --signoff"),
+        ("Describe the letter A", "Describe the letter H"),
+        ("is vitamin C soluble in water?", "is vitamin D soluble in water?"),
     ],
     "dates": [
         ("is the museum open on Monday", "is the museum open on tuesdays"),
@@ -194,6 +196,9 @@ SAME: dict[str, Pairs] = {
         ("use Array.map in javascript", "use array.map in javascript"),
         ("is he on WhatsApp", "is he on whatsapp"),
         ("where is my_list", "where is it"),
+        ("What is a B tree", "What is a B-tree"),
+        ("Should I call A or B?", "Should I call (A) or B"),
+        ("A dog or a cat", "a dog or a cat I like"),
         ("stress/anxiety", "stress and anxiety"),
     ],
     "dates": [
