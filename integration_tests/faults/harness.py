@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 BUDGET = 0.5
 """Seconds: the default that the package promises."""
-SLACK = 0.6
+SLACK = 1.5
 """Seconds that a thread may wait for its turn on a machine that others use as well."""
 RECOVERY = 12.0
 """Seconds: the longest pause of a breaker is 4 to 5, the rest is the machine's."""
