@@ -165,8 +165,12 @@ class LogListener:
 
     def __call__(self, event: Event, /) -> None:
         if isinstance(event, Failed):
-            # A suspension is the consequence of a failure that was reported.
-            new = event.stage not in self._failing and event.error != "suspended"
+            # Consequences of a failure that was reported: a suspension, and that nothing can be
+            # stored where nothing can be reached.
+            known = event.error == "suspended" or (
+                event.stage == "store" and "redis" in self._failing
+            )
+            new = event.stage not in self._failing and not known
             if new:
                 self._failing.add(event.stage)
             _LOGGER.log(
@@ -222,6 +226,20 @@ class Stats:
     redis_seconds: float = 0.0
     breakers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     """State of the breakers of "redis", "store" (writing to Redis) and "embedding"."""
+
+    def __str__(self) -> str:
+        def by(counts: Mapping[str, int]) -> str:
+            listed = ", ".join(f"{name} {count}" for name, count in sorted(counts.items()))
+            return f"{sum(counts.values())}" + (f" ({listed})" if listed else "")
+
+        states = ", ".join(f"{name} {state}" for name, state in sorted(self.breakers.items()))
+        return (
+            f"lookups {self.lookups}: exact hits {self.exact_hits}, semantic hits "
+            f"{self.semantic_hits}, misses {by(self.misses)}; stored {self.stored}; "
+            f"bypassed {by(self.bypassed)}; failures {by(self.failures)}; "
+            f"vetoes {by(self.vetoes)}; embeddings {self.embeddings} in "
+            f"{self.embedding_seconds:.3f} s; Redis {self.redis_seconds:.3f} s; breakers {states}"
+        )
 
     @property
     def hits(self) -> int:

@@ -145,11 +145,11 @@ def test_one_warning(caplog: pytest.LogCaptureFixture) -> None:
 def test_each_stage_warns(caplog: pytest.LogCaptureFixture) -> None:
     """Another stage's failure is another warning, and says what still works."""
     reporter = Reporter("app", [])
-    for stage in ("redis", "store", "search", "embedding", "entry"):
+    for stage in ("store", "redis", "search", "embedding", "entry"):
         reporter.emit(Failed("lookup", stage, "E"))
     warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
     assert len(warnings) == 5
-    assert "stored ones are still served" in warnings[1]
+    assert "stored ones are still served" in warnings[0]
     assert "identical questions are still served" in warnings[2]
 
 
@@ -175,3 +175,29 @@ def test_log_levels(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "langchain_redis_semcache")
     log(EVENTS[0])
     assert not caplog.records
+
+
+def test_an_outage_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """That nothing can be stored where nothing can be reached is no news."""
+    reporter = Reporter("name", ())
+    reporter.emit(Failed("lookup", "redis", "TimeoutError"))
+    reporter.emit(Failed("update", "store", "TimeoutError"))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    reporter.recovered("redis")
+    reporter.emit(Failed("update", "store", "OOM"))
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_stats_read_as_a_sentence() -> None:
+    """Printed statistics name every count, with its reasons."""
+    reporter = Reporter("name", ())
+    reporter.emit(Miss("guard", 0.1, "key", "numbers"))
+    reporter.emit(Miss("distance", 0.3))
+    printed = str(reporter.stats())
+    for part in (
+        "lookups 2",
+        "misses 2 (distance 1, guard 1)",
+        "vetoes 1 (numbers 1)",
+        "redis closed",
+    ):
+        assert part in printed
