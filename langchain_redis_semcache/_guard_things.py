@@ -148,6 +148,7 @@ _NAMES: dict[str, tuple[str, str]] = {**dict(_named_units()), **dict(_named())}
 # --- quoted strings, identifiers ------------------------------------------------------------------
 
 _PUNCTUATION = ".,;:?!()\"'"
+_LETTER = re.compile(r"\s[(\"']?([A-HJ-Z])(?![^\s.,;:?!)\"'])")
 
 
 class _Patterns(NamedTuple):
@@ -192,8 +193,8 @@ def identifiers(asked: str, cached: str, /) -> float:
     and single letters: plan A / plan B, vitamin C / vitamin D.
     """
     # A letter at the beginning is an article or a pronoun.
-    letters_a, letters_b = _letters(asked.split()[1:]), _letters(cached.split()[1:])
-    if letters_a and letters_b and letters_a != letters_b:
+    letters = _LETTER.findall(asked)
+    if letters and {*letters} != {*(others := _LETTER.findall(cached))} and others:
         return VETO
     words_a, words_b = set(asked.split()), set(cached.split())
     of_a = _identifiers(words_a - words_b)
@@ -202,11 +203,6 @@ def identifiers(asked: str, cached: str, /) -> float:
 
 def _quotations(raw: str) -> set[str]:
     return {"".join(groups).strip(" .,?!").casefold() for groups in _patterns().quoted.findall(raw)}
-
-
-def _letters(words: list[str]) -> set[str]:
-    bare = [word.strip(_PUNCTUATION) for word in words if len(word) < 4]
-    return {word for word in bare if len(word) == 1 and word.isupper() and word != "I"}
 
 
 def _identifiers(words: set[str]) -> set[str]:
