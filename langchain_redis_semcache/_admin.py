@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ._codec import BYTES_PER_NUMBER, VectorError, pack
+from ._codec import VectorError, pack
 from ._core import Core
 from ._query import parse_keys
 from ._requests import (
@@ -21,6 +21,7 @@ from ._requests import (
     Send,
 )
 from ._schema import tag_id
+from ._search import NO_INDEX
 from .errors import CacheUnavailableError
 
 BATCH = 500
@@ -28,7 +29,7 @@ SECONDS = 10.0
 """For each round trip: a walk over a large cache takes as long as it takes."""
 
 # "moved": on a cluster that does not search as a whole an index belongs to one node.
-_NO_INDEX = ("moved", "no such index", "unknown index name", "index not found")
+_NO_INDEX = ("moved", *NO_INDEX)
 
 
 def setup(core: Core) -> Flow[None]:
@@ -41,8 +42,7 @@ def setup(core: Core) -> Flow[None]:
         raise CacheUnavailableError(f"the embedder returned no usable vector: {error}") from None
     yield from _send([("PING",)])
     if core.settings.create_index:
-        dimensions = len(vector) // BYTES_PER_NUMBER[core.settings.schema.vector_type]
-        create = core.settings.schema.create(dimensions)
+        create = core.settings.schema.create(core.search.dimensions(vector))
         yield from _send([create], tolerated=("already exists",))
 
 

@@ -41,9 +41,6 @@ class AsyncLink(Protocol):
     async def close(self) -> None: ...
 
 
-Talk = Callable[["list[Job]"], Any]
-
-
 @dataclass(slots=True)
 class Job:
     """One batch and whoever waits for its replies."""

@@ -60,7 +60,7 @@ class SearchIndex:
         self, send: Sender, scope: str, vector: bytes, threshold: float, *, signed: bool
     ) -> Flow[list[_query.Found] | None]:
         """Return the candidates of the scope, nearest first; None where search does not work."""
-        dimensions = self._dimensions(vector)
+        dimensions = self.dimensions(vector)
         index = self._schema.index(dimensions)
         hnsw = self._schema.index_type == "hnsw"
         vector = self.masked(vector, scope)
@@ -82,7 +82,7 @@ class SearchIndex:
 
     def ensure(self, send: Sender, vector: bytes) -> Flow[None]:
         """Create the index where it is not known to exist."""
-        dimensions = self._dimensions(vector)
+        dimensions = self.dimensions(vector)
         if dimensions in self._known or not self._create:
             return
         (reply,) = yield from send([self._schema.create(dimensions)])
@@ -121,7 +121,8 @@ class SearchIndex:
         self._reporter.emit(Failed(operation, "search", error))
         return None
 
-    def _dimensions(self, vector: bytes) -> int:
+    def dimensions(self, vector: bytes) -> int:
+        """Return how many numbers a packed vector holds."""
         return len(vector) // BYTES_PER_NUMBER[self._schema.vector_type]
 
 
