@@ -16,6 +16,15 @@ from langchain_core.embeddings import Embeddings
 from typing_extensions import Self, override
 
 from . import _admin
+from ._arguments import (
+    amount,
+    checked_embeddings,
+    chosen_policy,
+    joined_name,
+    one_of,
+    seconds,
+    temperature,
+)
 from ._call import Settings
 from ._codec import VectorType
 from ._core import Core
@@ -23,14 +32,14 @@ from ._explain import Explanation, as_llm_string, as_prompt, explain
 from ._options import OptionStack
 from ._prompt import ContextMode, QuestionHook
 from ._requests import Flow
-from ._schema import IndexType, Schema, check_name
+from ._schema import IndexType, Schema
 from ._signing import Signer
 from ._ways import Verification, usable
 from .admission import Admission, CompleteAnswers
 from .errors import ConfigurationError
 from .events import Failed, Listener, Operation, Reporter, Stats
-from .guards import DEFAULT_GUARDS, Guard
-from .policy import DEFAULT_THRESHOLD, DistancePolicy, Policy, check_threshold
+from .guards import Guard
+from .policy import DEFAULT_THRESHOLD, Policy, check_threshold
 from .verify import Verifier, VerifyMode, VerifyPolicy
 
 if TYPE_CHECKING:
@@ -43,9 +52,6 @@ if TYPE_CHECKING:
 __all__ = ["RedisSemanticCache"]
 
 T = TypeVar("T")
-
-DEFAULT_NAME = "semcache"
-DEFAULT_EMBEDDING = "text-embedding-3-small"
 
 
 class RedisSemanticCache(BaseCache):
@@ -145,34 +151,21 @@ class RedisSemanticCache(BaseCache):
         from ._io import Drivers
         from ._workers import Workers
 
-        _one_of("context", context, ("full", "system", "none"))
-        _one_of("index_type", index_type, ("hnsw", "flat"))
-        _one_of("vector_type", vector_type, ("float32", "float16", "bfloat16"))
-        self.name = _joined(name, prefix)
-        if embeddings is None:
-            embeddings = _default_embeddings()
-        elif not isinstance(embeddings, Embeddings):
-            raise ConfigurationError(
-                "embeddings must be a langchain_core.embeddings.Embeddings object, e.g. "
-                f"OpenAIEmbeddings(model='{DEFAULT_EMBEDDING}'), not a {type(embeddings).__name__}"
-            )
-        if policy is None:
-            chosen = DEFAULT_GUARDS if guards is None else guards
-            policy = DistancePolicy(distance_threshold, chosen)
-        elif guards is not None or distance_threshold != DEFAULT_THRESHOLD:
-            raise ConfigurationError(
-                "policy= decides by itself: give distance_threshold and guards to the policy, e.g. "
-                "policy=DistancePolicy(0.2, guards)"
-            )
+        one_of("context", context, ("full", "system", "none"))
+        one_of("index_type", index_type, ("hnsw", "flat"))
+        one_of("vector_type", vector_type, ("float32", "float16", "bfloat16"))
+        self.name = joined_name(name, prefix)
+        embeddings = checked_embeddings(embeddings)
+        policy = chosen_policy(policy, distance_threshold, guards)
         verification = None
         if verifier is not None:
-            _one_of("verify", verify, ("inline", "background"))
+            one_of("verify", verify, ("inline", "background"))
             if not usable(verifier, "verify"):
                 raise ConfigurationError(
                     "verifier must have a method verify(asked, cached, answer) or be a callable "
                     f"like it, e.g. ChatModelVerifier(model), not a {type(verifier).__name__}"
                 )
-            allowed = _seconds("verify_timeout", verify_timeout, "e.g. verify_timeout=5")
+            allowed = seconds("verify_timeout", verify_timeout, "e.g. verify_timeout=5")
             policy = VerifyPolicy(policy, verify_between)
             verification = Verification(verifier, verify == "background", allowed)
         if not isinstance(namespace, str) and not callable(namespace):
@@ -192,26 +185,26 @@ class RedisSemanticCache(BaseCache):
             namespace=namespace,
             context=context,
             question=question,
-            ttl=None if ttl is None else _seconds("ttl", ttl, "e.g. ttl=86400 or ttl=None"),
+            ttl=None if ttl is None else seconds("ttl", ttl, "e.g. ttl=86400 or ttl=None"),
             refresh_ttl=refresh_ttl,
             mark_hits=mark_hits,
             max_question_chars=max_question_chars
             if max_question_chars is None
-            else _amount("max_question_chars", max_question_chars, "e.g. max_question_chars=1000"),
-            max_answer_bytes=_amount(
+            else amount("max_question_chars", max_question_chars, "e.g. max_question_chars=1000"),
+            max_answer_bytes=amount(
                 "max_answer_bytes", max_answer_bytes, "e.g. max_answer_bytes=1000000"
             ),
             create_index=create_index,
             signer=None if signing_key is None else Signer(signing_key),
-            max_temperature=_temperature(max_temperature),
+            max_temperature=temperature(max_temperature),
             skip_time_sensitive=skip_time_sensitive,
             verification=verification,
         )
         self._core = Core(settings, self._reporter, self._options)
-        budget = _seconds("redis_timeout", redis_timeout, "e.g. redis_timeout=0.5")
+        budget = seconds("redis_timeout", redis_timeout, "e.g. redis_timeout=0.5")
         patience = None
         if embedding_timeout is not None:
-            patience = _seconds("embedding_timeout", embedding_timeout, "e.g. embedding_timeout=5")
+            patience = seconds("embedding_timeout", embedding_timeout, "e.g. embedding_timeout=5")
         workers = Workers()
         # Threads of its own: an embedder that hangs must not keep Redis from being reached.
         embedder = Embedder(embeddings, Workers(), patience, self._reporter)
@@ -337,7 +330,7 @@ class RedisSemanticCache(BaseCache):
         """Use another ttl or threshold inside of the block."""
         changes: dict[str, float] = {}
         if ttl is not None:
-            changes["ttl"] = _seconds("ttl", ttl, "e.g. ttl=60")
+            changes["ttl"] = seconds("ttl", ttl, "e.g. ttl=60")
         if distance_threshold is not None:
             changes["distance_threshold"] = check_threshold(distance_threshold)
         return self._options.using(**changes)
@@ -416,58 +409,6 @@ class RedisSemanticCache(BaseCache):
     def _unforeseen(self, operation: Operation, error: Exception) -> None:
         """A policy, a hook or we ourselves have a bug: the chat call goes on."""
         self._reporter.emit(Failed(operation, "internal", type(error).__name__))
-
-
-def _joined(name: str | None, prefix: str | None) -> str:
-    """Return the one name that a name and a prefix, which may end in ":", make."""
-    if isinstance(prefix, str):
-        prefix = prefix.removesuffix(":")
-    parts = [check_name(part) for part in (name, prefix) if part is not None]
-    return ":".join(dict.fromkeys(parts)) or DEFAULT_NAME
-
-
-def _default_embeddings() -> Embeddings:
-    from langchain_openai import OpenAIEmbeddings
-
-    if not os.environ.get("OPENAI_API_KEY"):
-        raise ConfigurationError(
-            f"embeddings defaults to OpenAIEmbeddings(model='{DEFAULT_EMBEDDING}'), which needs "
-            "OPENAI_API_KEY; set it or pass embeddings=, e.g. LocalEmbeddings() from "
-            "langchain_redis_semcache.embedded"
-        )
-    return OpenAIEmbeddings(model=DEFAULT_EMBEDDING)
-
-
-def _seconds(argument: str, value: float | timedelta, example: str) -> float:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < 1e10:
-        raise ConfigurationError(
-            f"{argument} must be a positive number of seconds or a timedelta, {example}, "
-            f"not {value!r}"
-        )
-    return float(seconds)
-
-
-def _temperature(value: float | None) -> float | None:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
-    if value is not None and not usable:
-        raise ConfigurationError(
-            f"max_temperature must be a number from 0, e.g. max_temperature=0, not {value!r}"
-        )
-    return value
-
-
-def _amount(argument: str, value: int, example: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(
-            f"{argument} must be a whole number of at least 1, {example}, not {value!r}"
-        )
-    return value
-
-
-def _one_of(argument: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigurationError(f"{argument} must be one of {', '.join(allowed)}, not {value!r}")
 
 
 def _forget_after_fork(cache: RedisSemanticCache) -> None:
