@@ -35,6 +35,7 @@ from _bench import (
     answer,
     arguments,
     commands,
+    distinct,
     interleave,
     knn,
     nearest,
@@ -60,7 +61,7 @@ class Questions:
         embedder = ours.embedder
         texts, self.vectors, _ = space.paraphrases(size, count)
         # Two lookups of one text would find the vector remembered.
-        self.semantic = [f"{t}{' ' * i}" for i, t in enumerate(texts)]
+        self.semantic = distinct(texts)
         embedder.learn(self.semantic, self.vectors)
         step = max(1, size // count)
         self.exact = []

@@ -22,6 +22,7 @@ from _bench import (
     Space,
     arguments,
     bulk,
+    distinct,
     interleave,
     memory,
     nearest,
@@ -39,7 +40,7 @@ def variants(ours: Ours, space: Space, size: int, count: int) -> tuple[dict[str,
     """Return what is timed on one cache, and the vectors of its reworded questions."""
     raw, cache = Raw(ours.url), ours.cache
     texts, vectors, clusters = space.paraphrases(size, count)
-    texts = [f"{t}{' ' * i}" for i, t in enumerate(texts)]
+    texts = distinct(texts)
     ours.embedder.learn(texts, vectors)
     strangers, strange = space.strangers(count)
     ours.embedder.learn(strangers, strange)

@@ -32,6 +32,7 @@ from _bench import (
     arguments,
     breathe,
     bulk,
+    distinct,
     interleave,
     knn,
     prompt,
@@ -109,8 +110,7 @@ class Layout:
 
     def _worded(self, clusters: Any, scopes: Any, seed: int) -> tuple[list[str], Any, Any]:
         vectors = self.space.near(self.centres(clusters), (seed, self.size))
-        # Blanks: two lookups of one text would find the vector remembered.
-        texts = [f"{text(int(c), STORED_WORDINGS)}{' ' * i}" for i, c in enumerate(clusters)]
+        texts = distinct([text(int(c), STORED_WORDINGS) for c in clusters])
         return texts, vectors, scopes
 
     def nearest(self, vectors: Any, scopes: Any) -> Any:

@@ -29,6 +29,7 @@ from _bench import (
     Space,
     answer,
     arguments,
+    distinct,
     knn,
     prompt,
     quantile,
@@ -51,7 +52,7 @@ class Workload:
     def __init__(self, ours: Ours, space: Space, size: int) -> None:
         self.url, self.cache, self.ours = ours.url, ours.cache, ours
         texts, vectors, clusters = space.paraphrases(size, QUESTIONS)
-        texts = [f"{t}{' ' * (i % 700)}" for i, t in enumerate(texts)]
+        texts = distinct(texts)
         ours.embedder.learn(texts, vectors)
         stored = [text(int(c), 0) for c in clusters]
         self.exact, self.semantic = [prompt(t) for t in stored], [prompt(t) for t in texts]

@@ -19,6 +19,7 @@ from ._cluster import KEYLESS, plan
 from ._link import ClientLink, undecoded
 from ._replies import demoted, error_reply, unpack_transaction, wire
 from ._requests import Command
+from ._stream import Stream
 from ._workers import Workers
 
 MAX_CONNECTIONS = 4
@@ -34,14 +35,14 @@ class AsyncLink(Protocol):
 
     closed: bool
 
-    async def exchange(
+    def exchange(
         self, commands: Sequence[Command], atomic: bool, timeout: float
-    ) -> Sequence[Any]: ...
+    ) -> asyncio.Future[Sequence[Any]]: ...
 
     async def close(self) -> None: ...
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
     """One batch and whoever waits for its replies."""
 
@@ -69,27 +70,47 @@ class GatheringLink:
         self._waiting: deque[Job] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._scheduled = False
-        self._lifetime: AsyncGenerator[None, None] | None = None
+        self._unanswered: set[Job] = set()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._lifetime = self._until_shutdown()
+        with suppress(StopIteration):  # which its first step, without a wait in it, ends with
+            self._lifetime.__anext__().send(None)
 
-    async def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Any:
+    def exchange(
+        self, commands: Sequence[Command], atomic: bool, timeout: float
+    ) -> asyncio.Future[Sequence[Any]]:
         loop = self._loop
-        if self._lifetime is None:
-            self._lifetime = self._until_shutdown()
-            await self._lifetime.__anext__()
         job = Job(commands, atomic, loop.time() + timeout, loop.create_future())
         self._waiting.append(job)
-        self._schedule()
-        alarm = loop.call_at(job.until, job.fail, TimeoutError())
-        try:
-            return await job.replies
-        finally:
-            alarm.cancel()
+        self._unanswered.add(job)
+        if not self._scheduled:
+            self._schedule()
+        if self._alarm is None or job.until < self._alarm.when():
+            self._set_alarm(job.until)
+        return job.replies
 
     async def close(self) -> None:
         self.closed = True
+        if self._alarm is not None:
+            self._alarm.cancel()
         for task in list(self._running):
             task.cancel()
         await self._channel.close()
+
+    def _set_alarm(self, at: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(at, self._tell_the_late)
+
+    def _tell_the_late(self) -> None:
+        """One timer for all jobs, as most are answered long before: one each costs 3 µs."""
+        self._alarm = None
+        now = self._loop.time()
+        for job in [job for job in self._unanswered if job.until <= now or job.replies.done()]:
+            self._unanswered.discard(job)
+            job.fail(TimeoutError())
+        if self._unanswered:
+            self._set_alarm(min(job.until for job in self._unanswered))
 
     def _schedule(self) -> None:
         if not self._scheduled and len(self._running) < MAX_CONNECTIONS:
@@ -122,6 +143,7 @@ class GatheringLink:
         self._running.discard(task)
         error = TimeoutError() if task.cancelled() else task.exception()
         for job in jobs:
+            self._unanswered.discard(job)
             job.fail(error or ConnectionError())
         if self._waiting:
             self._schedule()
@@ -148,64 +170,40 @@ class SocketChannel:
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
-        self._idle: deque[Any] = deque()
+        self._idle: deque[Stream] = deque()
         self._closed = False
 
     async def talk(self, jobs: list[Job]) -> None:
-        connection = await self._established() or self._connect()
+        stream = await self._established() or await Stream.opened(self._connect())
         try:
-            await connection.connect()
-            commands = [c for job in jobs for c in wire(job.commands, job.atomic)]
-            await connection.send_packed_command(
-                connection.pack_commands(commands), check_health=False
-            )
-            usable = not self._closed
+            stream.send([c for job in jobs for c in wire(job.commands, job.atomic)])
+            usable = True
             for number, job in enumerate(jobs, 1):
-                replies = [
-                    await _read(connection) for _ in range(len(job.commands) + 2 * job.atomic)
-                ]
+                replies = await stream.replies(len(job.commands) + 2 * job.atomic)
                 usable = usable and not demoted(replies)
                 job.answer(unpack_transaction(replies) if job.atomic else replies)
                 if number % MAX_ANSWERED == 0:
                     await asyncio.sleep(0)
         except BaseException:
-            await connection.disconnect(nowait=True)
+            await stream.close()
             raise
-        if usable:
-            self._idle.append(connection)
+        if usable and not self._closed:
+            self._idle.append(stream)
         else:
-            await connection.disconnect(nowait=True)
+            await stream.close()
 
     async def close(self) -> None:
         self._closed = True
         while self._idle:
-            await self._idle.pop().disconnect(nowait=True)
+            await self._idle.pop().close()
 
-    async def _established(self) -> Any | None:
+    async def _established(self) -> Stream | None:
         while self._idle:
-            connection = self._idle.pop()
-            # Readable without a question asked: the server has closed it.
-            with suppress(Exception):
-                if connection.is_connected and not await _readable(connection):
-                    return connection
-            await connection.disconnect(nowait=True)
+            stream = self._idle.pop()
+            if stream.is_silent:
+                return stream
+            await stream.close()
         return None
-
-
-async def _readable(connection: Any) -> bool:
-    writer = getattr(connection, "_writer", None)
-    if writer is not None and writer.is_closing():  # reset, which redis-py does not look at
-        return True
-    if not hasattr(connection, "can_read"):  # redis-py before 8
-        return bool(await connection.can_read_destructive())
-    return bool(await connection.can_read())
-
-
-async def _read(connection: Any) -> Any:
-    try:
-        return await connection.read_response(disable_decoding=True)
-    except ResponseError as error:
-        return error_reply(error)
 
 
 class ClientChannel:

@@ -9,7 +9,6 @@ from functools import lru_cache
 from typing import Any
 
 from ._codec import VectorError, pack
-from ._digest import digest
 from ._memory import FAILED, VectorMemory
 from ._options import CallOptions
 from ._prompt import ContextMode, Question, QuestionHook, read, read_with
@@ -159,12 +158,11 @@ class Calls:
 
     def vector(self, operation: Operation, asked: Asked) -> Flow[bytes | None]:
         """Return the packed embedding of the question, from the last lookup where possible."""
-        remembered = digest(asked.text)
-        vector = self.memory.get(remembered)
+        vector = self.memory.get(asked.text)
         if vector:
             return vector
         if vector == FAILED and operation == "update":
-            self.memory.drop(remembered)
+            self.memory.drop(asked.text)
             return None
         started = time.perf_counter()
         asked_embedder = True
@@ -173,10 +171,10 @@ class Calls:
             vector = pack(numbers, self.settings.schema.vector_type)
         except EmbeddingUnavailableError as error:
             asked_embedder = not error.suspended
-            self._not_embedded(operation, remembered, error.label)
+            self._not_embedded(operation, asked.text, error.label)
             return None
         except VectorError as error:
-            self._not_embedded(operation, remembered, str(error))
+            self._not_embedded(operation, asked.text, str(error))
             return None
         finally:
             if asked_embedder:
@@ -184,13 +182,13 @@ class Calls:
                 asked.embedding_seconds += spent
                 self.reporter.spent("embedding", spent)
         self.reporter.recovered("embedding")
-        self.memory.put(remembered, vector)
+        self.memory.put(asked.text, vector)
         return vector
 
-    def _not_embedded(self, operation: Operation, remembered: str, error: str) -> None:
+    def _not_embedded(self, operation: Operation, text: str, error: str) -> None:
         # The update that follows must not wait for the embedder once more.
         if operation == "lookup":
-            self.memory.put(remembered, FAILED)
+            self.memory.put(text, FAILED)
         self.failed(operation, "embedding", error)
 
     def send(

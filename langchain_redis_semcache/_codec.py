@@ -11,6 +11,7 @@ import math
 import os
 import struct
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from langchain_core.messages import (
@@ -32,6 +33,7 @@ BYTES_PER_NUMBER: dict[VectorType, int] = {"float32": 4, "float16": 2, "bfloat16
 DEPTH = 100
 """Levels of nesting in an entry: whoever walks through a message must not run out of stack."""
 _FORMAT = 1
+_PARSER = json.JSONDecoder()
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 _MESSAGES: dict[str, type[BaseMessage]] = {
     "human": HumanMessage,
@@ -79,7 +81,7 @@ def decode(data: bytes, mark: dict[str, Any] | None = None) -> list[Generation]:
     `mark` is put under "semcache" into the metadata of each.
     """
     try:
-        payload = json.loads(data.decode("utf-8", "surrogatepass"))
+        payload = _PARSER.decode(data.decode("utf-8", "surrogatepass"))
         if data.count(b"[") + data.count(b"{") > DEPTH and _deeper(payload, DEPTH):
             raise DecodeError("nested too deeply")
         if payload["v"] != _FORMAT:
@@ -199,8 +201,61 @@ def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
         fields["id"] = f"lc_run--{os.urandom(16).hex()}"
     if mark:
         fields["response_metadata"] = {**fields.get("response_metadata", {}), "semcache": mark}
-    message = _ANSWERS[item["role"]](**fields)
-    return ChatGeneration(message=message, generation_info=info)
+    role = item["role"]
+    if role == "ai" and _is_usual(fields, info):
+        message = _BLANK.model_copy(update={**_empty(), **fields})
+        update = {"message": message, "text": message.content, "generation_info": info}
+        return _BLANK_GENERATION.model_copy(update=update)
+    return ChatGeneration(message=_ANSWERS[role](**fields), generation_info=info)
+
+
+# Copies are not validated, which takes as long as all else together: only what a validator would
+# let pass unchanged is built in this way.
+_BLANK = AIMessage("")
+_BLANK_GENERATION = ChatGeneration(message=_BLANK)
+_USUAL = frozenset({"content", "response_metadata", "id", "usage_metadata"})
+_USAGE = frozenset({"input_tokens", "output_tokens", "total_tokens"})
+_NO_METADATA: dict[str, Any] = {}
+_NOTHING: frozenset[str] = frozenset()
+_USAGE_DETAILS = {
+    "input_token_details": frozenset({"audio", "cache_creation", "cache_read"}),
+    "output_token_details": frozenset({"audio", "reasoning"}),
+}
+
+
+def _empty() -> dict[str, Any]:
+    return {
+        "additional_kwargs": {},
+        "response_metadata": {},
+        "tool_calls": [],
+        "invalid_tool_calls": [],
+    }
+
+
+def _is_usual(fields: dict[str, Any], info: Any) -> bool:
+    return (
+        fields.keys() <= _USUAL
+        and (info is None or type(info) is dict)
+        and type(fields.get("content")) is str
+        and type(fields.get("response_metadata", _NO_METADATA)) is dict
+        and type(fields.get("id", "")) is str
+        and ("usage_metadata" not in fields or _is_usage(fields["usage_metadata"]))
+    )
+
+
+def _is_usage(usage: Any) -> bool:
+    return (
+        type(usage) is dict
+        and usage.keys() >= _USAGE
+        and all(
+            type(value) is int
+            if name in _USAGE
+            else type(value) is dict
+            and value.keys() <= _USAGE_DETAILS.get(name, _NOTHING)
+            and all(type(count) is int for count in value.values())
+            for name, value in usage.items()
+        )
+    )
 
 
 def pack(vector: object, kind: VectorType = "float32") -> bytes:
@@ -213,10 +268,13 @@ def pack(vector: object, kind: VectorType = "float32") -> bytes:
     if not isinstance(vector, (list, tuple)) or not vector:
         raise VectorError(f"a {type(vector).__name__} is not a vector")
     try:
+        if kind == "float32":
+            data = _floats(len(vector)).pack(*vector)
+            if _is_sound(data):
+                return data
         total = math.fsum(vector) if len(vector) < 8 else sum(vector)
         usable = math.isfinite(total) and any(vector)
         if usable and kind == "float32":
-            data = struct.pack(f"<{len(vector)}f", *vector)
             # Too small for a float32 is as good as zero.
             if data.strip(b"\0\x80"):
                 return data
@@ -228,6 +286,17 @@ def pack(vector: object, kind: VectorType = "float32") -> bytes:
             "the vector is all zero" if math.isfinite(total) else "the vector is not finite"
         )
     return _pack_half(vector, kind)
+
+
+_floats = lru_cache(maxsize=16)(lambda count: struct.Struct(f"<{count}f"))
+
+
+def _is_sound(data: bytes) -> bool:
+    """Tell quickly whether packed numbers are finite and not all zero; False is a maybe."""
+    import numpy as np
+
+    numbers = np.frombuffer(data, dtype="<f4")
+    return bool(0 < numbers @ numbers < math.inf)
 
 
 def _pack_half(vector: Sequence[float], kind: VectorType) -> bytes:

@@ -30,7 +30,8 @@ from ._aiolink import (
     ThreadedChannel,
 )
 from ._breaker import SuspendedError
-from ._link import ClientLink, ClusterLink, SocketLink, SyncLink, with_deadline
+from ._line import with_deadline
+from ._link import ClientLink, ClusterLink, SocketLink, SyncLink
 from ._workers import Workers
 from .errors import ConfigurationError
 

@@ -21,17 +21,28 @@ from ._codec import DecodeError, decode, has_tool_calls
 from ._digest import raw
 from ._learning import Pending, answer_text, learning, radius
 from ._options import CallOptions, OptionStack
-from ._requests import ErrorReply, Flow, Later, RedisUnavailableError, Send, Work
+from ._requests import (
+    LARGE,
+    Command,
+    ErrorReply,
+    Flow,
+    Later,
+    RedisUnavailableError,
+    Send,
+    Work,
+)
 from ._search import SearchIndex
 from ._store import Store
 from ._verification import Doubtful, verified, verified_later
 from .events import Bypassed, Hit, Miss, Reporter, Stored
 from .policy import Candidate, Decision
 
+_SIGNED = (b"signature", b"prompt", b"response", b"created_at", b"vector")
+
 __all__ = ["Core", "Judged", "Result", "Settings"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Judged:
     """A stored answer and what became of it."""
 
@@ -58,8 +69,13 @@ class Core:
     def __init__(self, settings: Settings, reporter: Reporter, options: OptionStack) -> None:
         self.settings = settings
         self.calls = Calls(settings, reporter)
-        self.search = SearchIndex(settings.schema, reporter, settings.create_index)
         self.learning = learning(self.calls, settings.policy)
+        # Each field costs the server a lookup per candidate: only what these settings use.
+        extra = ("ttl",) * settings.refresh_ttl + ("signature", "vector") * self._signed
+        self._exact_fields = ("response", "created_at", *extra)
+        self._exact_names = tuple(name.encode() for name in self._exact_fields)
+        radii = ("radius",) * (self.learning is not None)
+        self.search = SearchIndex(settings.schema, reporter, settings.create_index, extra + radii)
         self._store = Store(self.calls, self.search)
         self._reporter = reporter
         self._options = options
@@ -102,7 +118,7 @@ class Core:
             return (yield from self._verify(asked, last))
         if self.learning is not None:
             found = last.found
-            answer = found.fields.get("response")
+            answer = found.fields.get(b"response")
             if isinstance(result.event, Hit):
                 self.learning.learner.served(last.decision)
             elif last.decision.compare and isinstance(answer, bytes) and self._authentic(found):
@@ -127,13 +143,9 @@ class Core:
         return self._miss(asked, reason, near.found)
 
     def _exact(self, asked: Asked) -> Flow[Result | None]:
-        fields = (
-            *("response", "created_at"),
-            *(("ttl",) if self.settings.refresh_ttl else ()),
-            *(("signature", "vector") if self._signed else ()),
-        )
-        refresh = [] if self.learning is None else self.learning.refresh()
-        commands = [("HMGET", asked.key, *fields), *refresh]
+        commands: list[Command] = [("HMGET", asked.key, *self._exact_fields)]
+        if self.learning is not None:
+            commands += self.learning.refresh()
         reply, *counts = yield from self.calls.send(asked, commands)
         if self.learning is not None and counts:
             self.learning.absorb(counts[0])
@@ -145,8 +157,9 @@ class Core:
         self._reporter.recovered("redis")
         if not isinstance(reply, (list, tuple)) or reply[0] is None:
             return None
-        stored = dict(zip(fields, reply, strict=True))
-        found = _query.Found(asked.key, 0.0, asked.scope, {**stored, "prompt": raw(asked.text)})
+        stored = dict(zip(self._exact_names, reply, strict=True))
+        stored[b"prompt"] = raw(asked.text)
+        found = _query.Found(asked.key, 0.0, asked.scope, stored)
         return (yield from self._serve(asked, found, "exact"))
 
     def _semantic(self, asked: Asked) -> Flow[Result]:
@@ -160,14 +173,14 @@ class Core:
         limit = asked.options.distance_threshold
         threshold = self.settings.policy.distance_threshold if limit is None else limit
         candidates = yield from self.search.nearest(
-            partial(self.calls.send, asked), asked.scope, vector, threshold, signed=self._signed
+            partial(self.calls.send, asked), asked.scope, vector, threshold
         )
         if candidates is None:
             return self._miss(asked, "search_unavailable")
         judged: list[Judged] = []
         for found in candidates:
-            question = _query.text(found.fields.get("prompt"))
-            near = radius(found.fields.get("radius"))
+            question = _query.text(found.fields.get(b"prompt"))
+            near = radius(found.fields.get(b"radius"))
             candidate = Candidate(found.key, question, found.distance, near)
             decision = self.settings.policy.decide(asked.text, candidate, threshold)
             if decision.accepted:
@@ -193,8 +206,8 @@ class Core:
         self, asked: Asked, found: _query.Found, kind: Literal["exact", "semantic"]
     ) -> Flow[Result]:
         """Turn a found entry into a hit, unless it cannot be trusted or decoded."""
-        data = found.fields.get("response")
-        age = _age(found.fields.get("created_at"))
+        data = found.fields.get(b"response")
+        age = _age(found.fields.get(b"created_at"))
         if isinstance(data, bytes) and len(data) > self.settings.max_answer_bytes:
             # Nobody stored that on purpose, and decoding it may take seconds.
             self.calls.failed("lookup", "entry", "TooLarge")
@@ -206,7 +219,10 @@ class Core:
         if self.settings.mark_hits:
             mark = {"kind": kind, "distance": found.distance, "entry": found.key, "age": age}
         try:
-            generations = yield Work(lambda: decode(data, mark), len(data))
+            if len(data) <= LARGE:
+                generations = decode(data, mark)
+            else:
+                generations = yield Work(lambda: decode(data, mark), len(data))
         except DecodeError as error:
             self.calls.failed("lookup", "entry", str(error))
             return self._miss(asked, "unreadable_entry", found)
@@ -221,7 +237,7 @@ class Core:
             embedding_seconds=asked.embedding_seconds,
             redis_seconds=asked.redis_seconds,
         )
-        refresh = _milliseconds(found.fields.get("ttl")) if self.settings.refresh_ttl else None
+        refresh = _milliseconds(found.fields.get(b"ttl")) if self.settings.refresh_ttl else None
         return Result(generations, hit, refresh=refresh)
 
     def _refresh_ttl(self, key: str, milliseconds: int) -> Flow[None]:
@@ -267,13 +283,9 @@ class Core:
         signer = self.settings.signer
         if signer is None:
             return True
-        stored = found.fields
-        signature = stored.get("signature")
-        parts = [
-            found.scope.encode(),
-            *(stored.get(name) or b"" for name in ("prompt", "response", "created_at", "vector")),
-        ]
-        return isinstance(signature, bytes) and signer.verify(signature, *parts)
+        signature, *parts = (found.fields.get(name) or b"" for name in _SIGNED)
+        readable = all(isinstance(part, bytes) for part in (signature, *parts))
+        return readable and signer.verify(signature, found.scope.encode(), *parts)
 
 
 def _milliseconds(stored: object) -> int | None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import dis
 import inspect
+import sys
 import time
-from collections.abc import Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
@@ -89,7 +90,7 @@ class Embedder:
                     call = self._on_loop(text)
                 else:
                     call = asyncio.wrap_future(self.workers.submit(lambda: self._in_thread(text)))
-                return await asyncio.wait_for(call, self._timeout)
+                return await _within(self._timeout, call)
         except Exception as error:
             raise _unavailable(error) from None
 
@@ -143,6 +144,13 @@ class _Watched:
             except BaseException as error:
                 value = error
                 proceed = self._coroutine.throw
+
+
+async def _within(timeout: float | None, call: Awaitable[Any]) -> Any:
+    if sys.version_info < (3, 11):
+        return await asyncio.wait_for(call, timeout)
+    async with asyncio.timeout(timeout):  # without a task more
+        return await call
 
 
 def _unavailable(error: Exception) -> EmbeddingUnavailableError:

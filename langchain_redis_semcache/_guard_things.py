@@ -155,6 +155,7 @@ class _Patterns(NamedTuple):
     quoted: re.Pattern[str]
     chunk: re.Pattern[str]
     code: re.Pattern[str]
+    hint: re.Pattern[str]
     capitalised: re.Pattern[str]
 
 
@@ -172,6 +173,8 @@ def _patterns() -> _Patterns:
             r"|\d\.\d{1,9}\.\d"  # 1.2.3
             r"|[A-Za-z]-?\d{3}"  # AB-10442
         ),
+        # Without this there is no `code` in a text: most texts need no closer look.
+        hint=re.compile(r"[a-z][A-Z]|[_/\\:\-\d]|\.\w"),
         capitalised=re.compile(r" ([A-Z][A-Za-z]+(?:'[a-z]+)?)"),
     )
 
@@ -193,9 +196,11 @@ def identifiers(asked: str, cached: str, /) -> float:
     and single letters: plan A / plan B, vitamin C / vitamin D.
     """
     # A letter at the beginning is an article or a pronoun.
-    letters = _LETTER.findall(asked)
+    letters = _LETTER.findall(asked) if read(asked).capitals else []
     if letters and {*letters} != {*(others := _LETTER.findall(cached))} and others:
         return VETO
+    if not _patterns().hint.search(asked):
+        return FREE
     words_a, words_b = set(asked.split()), set(cached.split())
     of_a = _identifiers(words_a - words_b)
     return _exclusive(of_a, _identifiers(words_b - words_a), asked, cached) if of_a else FREE
@@ -207,7 +212,7 @@ def _quotations(raw: str) -> set[str]:
 
 def _identifiers(words: set[str]) -> set[str]:
     # Nearly every word is plain, and asking for that is ten times as fast as the patterns.
-    _, chunk, code, _ = _patterns()
+    chunk, code = _patterns().chunk, _patterns().code
     unusual = [word for word in words if not (word.islower() and word.isalpha())]
     bare = [word.strip(_PUNCTUATION) for word in unusual]
     return {
@@ -244,6 +249,8 @@ def names(asked: str, cached: str, /) -> float:
     a, b = read(asked), read(cached)
     if _other_thing(a, b, _NAMES):
         return VETO
+    if not (a.capitals and b.capitals):
+        return FREE
     if ENGLISH.isdisjoint(a.words) or ENGLISH.isdisjoint(b.words):  # German capitalises nouns
         return FREE
     mine = _proper(asked) - b.words - STOPWORDS

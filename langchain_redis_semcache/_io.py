@@ -17,14 +17,12 @@ from ._breaker import Breaker, State, SuspendedError
 from ._connect import Links
 from ._embedder import Embedder
 from ._replies import label
-from ._requests import Ask, Embed, Flow, Later, RedisUnavailableError, Send, Work
+from ._requests import LARGE, Ask, Embed, Flow, Later, RedisUnavailableError, Send, Work
 from ._workers import Workers
 from .events import BreakerChanged, Reporter
 
 T = TypeVar("T")
 
-LARGE = 64 * 1024
-"""Work on more than this many bytes takes about a millisecond: off the event loop with it."""
 FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 4.0
 """Seconds, give or take a quarter: a long outage costs one timeout in each, and its end is noticed

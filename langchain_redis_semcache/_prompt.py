@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -70,6 +71,13 @@ _CALL_BLOCKS = frozenset(
 # A provider's hint about its own prompt cache; the model is not shown it.
 _TEXT_BLOCK_NOISE = frozenset({"cache_control"})
 
+# How LangChain dumps what a user wrote, up to the text and behind it.
+_HUMAN = (
+    '{"lc": 1, "type": "constructor", "id": ["langchain", "schema", "messages", "HumanMessage"], '
+    '"kwargs": {"content": "'
+)
+_END = ', "type": "human"}}]'
+
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -83,11 +91,40 @@ class Question:
 
 def read(prompt: str, context: ContextMode = "full") -> Question:
     """Split a prompt string into question and context."""
+    question = _read_usual(prompt, context)
+    if question is not None:
+        return question
     messages = _load(prompt)
     if messages is None:
         unreadable = "unreadable_prompt" if _looks_serialized(prompt) else None
         return Question(prompt, digest("text"), unreadable)
     return _split(messages, context)
+
+
+def _read_usual(prompt: str, context: ContextMode) -> Question | None:
+    """Read a dump that ends in a plain text of the user without parsing what it repeats.
+
+    Inside of a JSON string a quotation mark is escaped, so `_HUMAN` cannot be part of a text.
+    """
+    start = prompt.rfind(_HUMAN)
+    if start < 0 or not prompt.endswith(_END):
+        return None
+    try:
+        text, end = _STRICT.raw_decode(prompt, start + len(_HUMAN) - 1)
+    except ValueError:
+        return None
+    if end + len(_END) != len(prompt):
+        return None
+    before = _context_before(prompt[:start], context)
+    return None if before is None else Question(text, before)
+
+
+# System prompts are few; a conversation that goes on finds nothing here and loses nothing.
+@lru_cache(maxsize=256)
+def _context_before(earlier: str, context: ContextMode) -> str | None:
+    """Return the context of a text behind these messages, or None where they are none."""
+    messages = _load(f'{earlier}{_HUMAN}"{_END}')
+    return None if messages is None else _split(messages, context).context
 
 
 def read_with(hook: QuestionHook, prompt: str) -> Question | None:

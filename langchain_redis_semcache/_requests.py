@@ -15,7 +15,12 @@ Argument: TypeAlias = str | bytes | int | float
 Command: TypeAlias = tuple[Argument, ...]
 
 
-@dataclass(frozen=True, slots=True)
+LARGE = 64 * 1024
+"""Work on more than this many bytes takes about a millisecond: off the event loop with it."""
+
+
+# Not frozen: that alone would double what it costs to make one.
+@dataclass(slots=True)
 class Send:
     """Send these commands in one round trip; the answer is one reply (or `ErrorReply`) each."""
 
@@ -28,16 +33,16 @@ class Send:
     """Seconds for this request alone, whatever the budget and the breaker say: administration."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Embed:
     """Embed this text; the answer is what the embedder returned, unchecked."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Work:
-    """Compute this; a driver with an event loop moves large work off it."""
+    """Compute this; a driver with an event loop moves it off the loop where it is large."""
 
     function: Callable[[], Any]
     size: int

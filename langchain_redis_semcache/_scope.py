@@ -54,6 +54,8 @@ class Model:
     """As far as the call or the model names it."""
 
 
+# Reads like `read_model`: few of them are busy at a time.
+@lru_cache(maxsize=256)
 def scope(embedding_id: str, namespace: str, model: Model, context: str) -> str:
     """Return the digest that all eligible entries of a question carry."""
     return digest("scope", embedding_id, namespace, model.identity, context)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain
 from typing import Any, TypeAlias
 
 from . import _query
@@ -34,10 +34,14 @@ Sender: TypeAlias = Callable[[Sequence[Command]], Flow[Sequence[Any]]]
 class SearchIndex:
     """The indexes of one cache: one for every number of dimensions that its embedder returns."""
 
-    def __init__(self, schema: Schema, reporter: Reporter, create: bool) -> None:
+    def __init__(
+        self, schema: Schema, reporter: Reporter, create: bool, fields: tuple[str, ...] = ()
+    ) -> None:
         self._schema = schema
         self._reporter = reporter
         self._create = create
+        self._fields = fields
+        self._queries: dict[int, _query.Search] = {}
         # numpy takes a tenth of a second to import: when a cache is made, not before.
         from ._mask import masked
 
@@ -57,28 +61,29 @@ class SearchIndex:
         self._known.clear()
 
     def nearest(
-        self, send: Sender, scope: str, vector: bytes, threshold: float, *, signed: bool
-    ) -> Flow[list[_query.Found] | None]:
+        self, send: Sender, scope: str, vector: bytes, threshold: float
+    ) -> Flow[Iterable[_query.Found] | None]:
         """Return the candidates of the scope, nearest first; None where search does not work."""
         dimensions = self.dimensions(vector)
-        index = self._schema.index(dimensions)
-        hnsw = self._schema.index_type == "hnsw"
+        search = self.query(dimensions)
         vector = self.masked(vector, scope)
-        (reply,) = yield from send([_query.knn(index, vector, hnsw=hnsw, signed=signed)])
+        (reply,) = yield from send([search.knn(vector)])
         if isinstance(reply, ErrorReply):
             return self._refused("lookup", reply, dimensions)
         self._known.add(dimensions)
         self._reporter.recovered("search")
-        found = _query.parse(reply)
-        ours = self._ours(found, scope)
-        if ours or _query.is_exhausted(reply, found, threshold):
-            return ours
+        ours = self._ours(reply, scope)
+        first = next(ours, None)
+        if first is not None:
+            return chain((first,), ours)
+        if _query.is_exhausted(reply, threshold):
+            return []
         # Every candidate is of another scope and within the threshold, which the masks make rare:
         # look inside of ours.
-        (reply,) = yield from send([_query.knn_within(index, scope, vector, signed=signed)])
+        (reply,) = yield from send([search.knn_within(scope, vector)])
         if isinstance(reply, ErrorReply):
             return self._refused("lookup", reply, dimensions)
-        return self._ours(_query.parse(reply), scope)
+        return self._ours(reply, scope)
 
     def ensure(self, send: Sender, vector: bytes) -> Flow[None]:
         """Create the index where it is not known to exist."""
@@ -91,15 +96,15 @@ class SearchIndex:
         else:
             self._known.add(dimensions)
 
-    def _ours(self, found: Sequence[_query.Found], scope: str) -> list[_query.Found]:
+    def _ours(self, reply: Any, scope: str) -> Iterator[_query.Found]:
         """Leave out other scopes, and what another application's index of this name found."""
         prefix = self._schema.prefix
         rounding = _ROUNDING[self._schema.vector_type]
-        return [
-            replace(item, distance=0.0) if item.distance < rounding else item
-            for item in found
-            if item.scope == scope and item.key.startswith(prefix)
-        ]
+        for found in _query.parse(reply):
+            if found.scope == scope and found.key.startswith(prefix):
+                if found.distance < rounding:
+                    found.distance = 0.0
+                yield found
 
     def _refused(
         self, operation: Operation, reply: ErrorReply, dimensions: int
@@ -120,6 +125,14 @@ class SearchIndex:
             self._off_until = time.monotonic() + RETRY_SECONDS
         self._reporter.emit(Failed(operation, "search", error))
         return None
+
+    def query(self, dimensions: int) -> _query.Search:
+        """Return the searches of the index of so many dimensions."""
+        found = self._queries.get(dimensions)
+        if found is None:
+            index, hnsw = self._schema.index(dimensions), self._schema.index_type == "hnsw"
+            found = self._queries[dimensions] = _query.Search(index, hnsw, self._fields)
+        return found
 
     def dimensions(self, vector: bytes) -> int:
         """Return how many numbers a packed vector holds."""

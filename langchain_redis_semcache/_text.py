@@ -30,10 +30,12 @@ def _token(plain: bool) -> re.Pattern[str]:
 class Text:
     """One question: its words in lower case, those of them that carry meaning, its numbers."""
 
-    __slots__ = ("content", "quantities", "tokens", "words")
+    __slots__ = ("capitals", "content", "quantities", "tokens", "words")
 
     def __init__(self, raw: str) -> None:
         lower = raw.lower()
+        self.capitals = lower[1:] != raw[1:]
+        """Whether there is a capital letter beyond the first character."""
         plain = lower.isascii()
         self.tokens: list[str] = _token(plain).findall(
             lower if plain else lower.replace(_APOSTROPHE, "'")

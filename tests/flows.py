@@ -105,7 +105,7 @@ class World:
     def _reply(self, name: Any, key: Any, *args: Any) -> Any:
         entry = self.hashes.get(key)
         if name == "HMGET":
-            return [(entry or {}).get(field) for field in args]
+            return [(entry or {}).get(_text(field)) for field in args]
         if name == "UNLINK":
             self.ttl.pop(key, None)
             return int(self.hashes.pop(key, None) is not None)
@@ -138,6 +138,10 @@ class World:
                 reply.append((distance, key.encode(), fields))
         nearest = sorted(reply)[:limit]
         return [len(nearest), *(part for _, *document in nearest for part in document)]
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 class Lab:

@@ -12,8 +12,8 @@ from langchain_redis_semcache._query import (
     CANDIDATES,
     EF_RUNTIME,
     Found,
-    knn,
-    knn_within,
+    Search,
+    is_exhausted,
     parse,
     parse_keys,
     text,
@@ -23,27 +23,26 @@ VECTOR = b"\0\0\x80?"
 DOCUMENT = {b"distance": b"0.25", b"scope": b"s", b"prompt": b"q", b"response": b"{}"}
 RESP2 = [1, b"k", [part for pair in DOCUMENT.items() for part in pair]]
 RESP3 = {b"total_results": 1, b"results": [{b"id": b"k", b"extra_attributes": DOCUMENT}]}
-FOUND = Found("k", 0.25, "s", {k.decode(): v for k, v in DOCUMENT.items()})
+FOUND = Found("k", 0.25, "s", DOCUMENT)
 
 
 def test_knn() -> None:
     """The unfiltered search asks for the nearest candidates, in order, with all their data."""
-    command = list(knn("i", VECTOR, hnsw=True, signed=False))
+    command = list(Search("i", hnsw=True).knn(VECTOR))
     where = f"*=>[KNN {CANDIDATES} @vector $v EF_RUNTIME {EF_RUNTIME} AS distance]"
     assert command[:8] == ["FT.SEARCH", "i", where, "PARAMS", 2, "v", VECTOR, "RETURN"]
     fields = command[9:-7]
     assert command[8] == len(fields)
-    assert fields[0] == "distance"
-    assert {"scope", "prompt", "response", "created_at"} <= set(fields)
+    assert fields == ["distance", "scope", "prompt", "response", "created_at"]
     assert command[-7:] == ["SORTBY", "distance", "LIMIT", 0, CANDIDATES, "DIALECT", 2]
 
 
 def test_knn_variants() -> None:
-    """A FLAT index knows no EF_RUNTIME, a signed entry is verified with its vector."""
-    flat = knn("i", VECTOR, hnsw=False, signed=True)
-    assert flat[2] == f"*=>[KNN {CANDIDATES} @vector $v AS distance]"
-    assert "vector" in flat
-    assert str(knn_within("i", "abc", VECTOR, signed=False)[2]).startswith("@scope:{abc}=>[KNN")
+    """A FLAT index knows no EF_RUNTIME, and further fields are asked for where they are used."""
+    flat = Search("i", hnsw=False, fields=("vector",))
+    assert flat.knn(VECTOR)[2] == f"*=>[KNN {CANDIDATES} @vector $v AS distance]"
+    assert "vector" in flat.knn(VECTOR)
+    assert str(flat.knn_within("abc", VECTOR)[2]).startswith("@scope:{abc}=>[KNN")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +59,7 @@ def test_knn_variants() -> None:
 )
 def test_protocols(reply: Any) -> None:
     """RESP2, RESP3 and RESP3 read as pairs give the same candidates."""
-    assert parse(reply) == [FOUND]
+    assert list(parse(reply)) == [FOUND]
     assert parse_keys(reply) == ["k"] or reply[0] == 1
 
 
@@ -95,13 +94,30 @@ def test_protocols(reply: Any) -> None:
 )
 def test_nothing_usable(reply: Any) -> None:
     """A document without a key or a distance is left out."""
-    assert parse(reply) == []
+    assert list(parse(reply)) == []
 
 
 def test_order_and_rounding() -> None:
-    """Candidates come nearest first; the server's rounding below zero is zero."""
-    reply = [3, "b", ["distance", "0.2"], "a", ["distance", "-1e-8"], "c", ["distance", 0.1]]
+    """Candidates come in the order asked for; the server's rounding below zero is zero."""
+    reply = [3, "a", ["distance", "-1e-8"], "c", ["distance", 0.1], "b", ["distance", "0.2"]]
     assert [(f.key, f.distance) for f in parse(reply)] == [("a", 0.0), ("c", 0.1), ("b", 0.2)]
+
+
+@pytest.mark.parametrize(
+    ("distances", "expected"),
+    [
+        ([0.1] * CANDIDATES, False),
+        ([0.1] * (CANDIDATES - 1), True),
+        ([*[0.1] * (CANDIDATES - 1), 0.3], True),
+        ([*[0.1] * (CANDIDATES - 1), None], False),  # expired during the search
+        ([], True),
+    ],
+)
+def test_is_exhausted(distances: list[float | None], expected: bool) -> None:
+    """Fewer candidates than asked for, or one beyond the threshold: nothing more is within."""
+    fields = [None if distance is None else [b"distance", distance] for distance in distances]
+    reply = [len(fields), *(part for n, one in enumerate(fields) for part in (b"%d" % n, one))]
+    assert is_exhausted(reply, 0.15) is expected
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ class Lab:
         self.search = SearchIndex(self.schema, Reporter("app", [self.events.append]), create)
 
     def nearest(self, *replies: Any) -> Any:
-        flow = self.search.nearest(send, SCOPE, VECTOR, 0.15, signed=False)
+        flow = self.search.nearest(send, SCOPE, VECTOR, 0.15)
         return run(flow, script(*[[reply] for reply in replies]))
 
     def ensure(self, *replies: Any, vector: bytes = VECTOR) -> None:

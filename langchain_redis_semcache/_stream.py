@@ -1,0 +1,91 @@
+"""One established connection on an event loop: batches of commands out, replies back in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from ._requests import Command
+from ._wire import PENDING, Parser, pack
+
+
+class Stream(asyncio.Protocol):
+    """A connection that redis-py has opened, and what has arrived on it.
+
+    It takes the place of redis-py's own protocol on the transport: from then on redis-py only
+    closes the connection.
+    """
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._transport: asyncio.Transport = connection._writer.transport
+        self._parser = Parser()
+        self._expecting = 0
+        self._more: asyncio.Future[None] | None = None
+        self._ended: Exception | None = None
+        self._transport.set_protocol(self)
+
+    @classmethod
+    async def opened(cls, connection: Any) -> Stream:
+        """Establish a connection."""
+        try:
+            await connection.connect()
+            return cls(connection)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether the next thing to arrive will be the reply to the next command."""
+        return (
+            self._ended is None
+            and not self._expecting
+            and not self._transport.is_closing()
+            and not self._parser.has_more()
+        )
+
+    def send(self, commands: Sequence[Command]) -> None:
+        self._expecting += len(commands)
+        self._transport.write(pack(commands))
+
+    async def replies(self, count: int) -> list[Any]:
+        """Return the next so many replies."""
+        parser = self._parser
+        found = []
+        for _ in range(count):
+            while (reply := parser.reply()) is PENDING:
+                await self._wait()
+            found.append(reply)
+        self._expecting -= count
+        return found
+
+    async def close(self) -> None:
+        self._transport.abort()
+        await self._connection.disconnect(nowait=True)
+
+    async def _wait(self) -> None:
+        if self._ended is not None:
+            raise self._ended
+        self._more = asyncio.get_running_loop().create_future()
+        try:
+            await self._more
+        finally:
+            self._more = None
+
+    # -- what the transport calls ------------------------------------------------------------
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed(data)
+        if not self._expecting:  # nobody asked: what comes next would answer the wrong question
+            self._transport.abort()
+        self._wake()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._ended = exc or ConnectionError("closed by the server")
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
