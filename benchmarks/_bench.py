@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import fcntl
+import gc
 import importlib.metadata
 import json
 import os
@@ -104,7 +105,10 @@ def quiet() -> Iterator[None]:
     with _LOCK.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         time.sleep(0.5)  # for the chunks that are under way
+        gc.collect()
+        gc.freeze()  # or a collection goes through all prepared questions while the clock runs
         yield
+        gc.unfreeze()
 
 
 def breathe() -> None:

@@ -3,7 +3,7 @@
     python benchmarks/throughput.py
 
 Calls per second of ours against redis-py and redis.asyncio with the same commands: one HGET for an
-exact hit, one FT.SEARCH for a semantic one (without the HMGET before it, and without the embedding,
+exact hit, our FT.SEARCH for a semantic one (without the HMGET before it, and without the embedding,
 so ours does more). Threads and tasks share one client, or one cache; every one waits for its reply
 before it asks again. All variants take turns of half a second; the number is the median turn.
 
@@ -30,7 +30,6 @@ from _bench import (
     answer,
     arguments,
     distinct,
-    knn,
     prompt,
     quantile,
     quiet,
@@ -39,8 +38,6 @@ from _bench import (
     text,
 )
 from redis.connection import ConnectionPool
-
-from langchain_redis_semcache import _query as query
 
 WORKERS = (1, 16, 64)
 QUESTIONS = 2000
@@ -57,9 +54,9 @@ class Workload:
         stored = [text(int(c), 0) for c in clusters]
         self.exact, self.semantic = [prompt(t) for t in stored], [prompt(t) for t in texts]
         self.keys = [ours.key(t) for t in stored]
-        option = f"EF_RUNTIME {query.EF_RUNTIME}"
+        search = ours.core.search.query(len(vectors[0]))
         masked = [ours.core.search.masked(ours.packed(v), ours.scope) for v in vectors]
-        self.searches = [knn(ours.index, vector, option) for vector in masked]
+        self.searches = [search.knn(vector) for vector in masked]
 
     def sync(self) -> dict[str, dict[str, Callable[[int], Any]]]:
         client = redis.Redis(connection_pool=ConnectionPool.from_url(self.url, max_connections=100))

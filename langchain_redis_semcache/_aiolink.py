@@ -17,23 +17,24 @@ from redis.exceptions import ResponseError
 
 from ._cluster import KEYLESS, plan
 from ._link import ClientLink, undecoded
+from ._pace import Pace
 from ._replies import demoted, error_reply, unpack_transaction, wire
 from ._requests import Command
 from ._stream import Stream
+from ._wire import PENDING
 from ._workers import Workers
 
 MAX_CONNECTIONS = 4
 """Per loop. More add nothing: what waits for one is gathered into the next pipeline."""
 MAX_GATHERED = 128
 """Commands per pipeline, so that a single round trip stays short."""
-MAX_ANSWERED = 16
-"""Tasks woken per tick of the loop: what they go on to do takes 50 to 200 µs each."""
 
 
 class AsyncLink(Protocol):
     """Carries commands to Redis and replies back, in time, without blocking the loop."""
 
     closed: bool
+    pace: Pace
 
     def exchange(
         self, commands: Sequence[Command], atomic: bool, timeout: float
@@ -67,6 +68,7 @@ class GatheringLink:
         self._channel = channel
         self._loop = asyncio.get_running_loop()
         self.closed = False
+        self.pace = Pace()
         self._waiting: deque[Job] = deque()
         self._running: set[asyncio.Task[None]] = set()
         self._scheduled = False
@@ -128,7 +130,7 @@ class GatheringLink:
                 size += len(job.commands)
         if not jobs:
             return
-        task = self._loop.create_task(self._channel.talk(jobs))
+        task = self._loop.create_task(self._channel.talk(jobs, self.pace))
         self._running.add(task)
         task.add_done_callback(lambda done: self._finished(done, jobs, alarm))
         # Whoever waited has been told by then; the connection is of no use any more.
@@ -160,7 +162,7 @@ class GatheringLink:
 class Channel(Protocol):
     """Carries out the jobs of one pipeline."""
 
-    async def talk(self, jobs: list[Job]) -> None: ...
+    async def talk(self, jobs: list[Job], pace: Pace) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -173,17 +175,21 @@ class SocketChannel:
         self._idle: deque[Stream] = deque()
         self._closed = False
 
-    async def talk(self, jobs: list[Job]) -> None:
+    async def talk(self, jobs: list[Job], pace: Pace) -> None:
         stream = await self._established() or await Stream.opened(self._connect())
         try:
             stream.send([c for job in jobs for c in wire(job.commands, job.atomic)])
             usable = True
-            for number, job in enumerate(jobs, 1):
-                replies = await stream.replies(len(job.commands) + 2 * job.atomic)
+            for job in jobs:
+                replies = []
+                for _ in range(len(job.commands) + 2 * job.atomic):
+                    while (reply := stream.reply()) is PENDING:
+                        await stream.more()
+                    replies.append(reply)
                 usable = usable and not demoted(replies)
+                if (turn := pace.turn()) is not None:
+                    await turn
                 job.answer(unpack_transaction(replies) if job.atomic else replies)
-                if number % MAX_ANSWERED == 0:
-                    await asyncio.sleep(0)
         except BaseException:
             await stream.close()
             raise
@@ -213,12 +219,14 @@ class ClientChannel:
         self._client = client
         self._owned = owned
 
-    async def talk(self, jobs: list[Job]) -> None:
+    async def talk(self, jobs: list[Job], pace: Pace) -> None:
         plain = [job for job in jobs if not job.atomic]
         if plain:
             replies = await self._pipeline([c for job in plain for c in job.commands], False)
             position = 0
             for job in plain:
+                if (turn := pace.turn()) is not None:
+                    await turn
                 job.answer(replies[position : position + len(job.commands)])
                 position += len(job.commands)
         for job in jobs:

@@ -71,12 +71,13 @@ class Breaker:
         return True
 
     def __enter__(self) -> None:
-        if not self.allow():
+        if self._state != "closed" and not self.allow():
             raise SuspendedError
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self.success()
+            if self._state != "closed" or self._failures:
+                self.success()
         elif issubclass(kind, Exception) and not issubclass(kind, SuspendedError):
             self.failure()
         else:
@@ -86,8 +87,6 @@ class Breaker:
         return self._state == "closed"
 
     def success(self) -> None:
-        if self._state == "closed" and not self._failures:
-            return
         with self.lock:
             changed = self._state != "closed"
             self._state = "closed"

@@ -54,7 +54,7 @@ class Settings:
 _REMEMBERED_CHARS = 8_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
     """What a prompt, an llm_string and a namespace mean; the same for every call with these."""
 
@@ -131,7 +131,7 @@ class Calls:
         model = read_model(llm_string)
         question = self._limited(question)
         schema = self.settings.schema
-        eligible = scope(schema.embedding_id, namespace, model, question.context)
+        eligible = scope(schema.embedding_id, namespace, model.identity, question.context)
         key = schema.key(eligible, question.text)
         refused = self._refused(question, model.temperature)
         return Reading(question, eligible, key, model.label, refused)

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import struct
 from collections.abc import Sequence
+from copy import copy
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -81,7 +83,10 @@ def decode(data: bytes, mark: dict[str, Any] | None = None) -> list[Generation]:
     `mark` is put under "semcache" into the metadata of each.
     """
     try:
-        payload = _PARSER.decode(data.decode("utf-8", "surrogatepass"))
+        text = data.decode("utf-8", "surrogatepass")
+        payload, end = _PARSER.raw_decode(text)
+        if end != len(text):
+            raise DecodeError("more than one value")
         if data.count(b"[") + data.count(b"{") > DEPTH and _deeper(payload, DEPTH):
             raise DecodeError("nested too deeply")
         if payload["v"] != _FORMAT:
@@ -198,16 +203,24 @@ def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
         raise DecodeError("not a message")
     # LangGraph merges messages by id: an id served twice would make a turn vanish.
     if type(fields.get("id")) is str:
-        fields["id"] = f"lc_run--{os.urandom(16).hex()}"
+        fields["id"] = f"lc_run--{_IDS.getrandbits(128):032x}"
     if mark:
         fields["response_metadata"] = {**fields.get("response_metadata", {}), "semcache": mark}
     role = item["role"]
     if role == "ai" and _is_usual(fields, info):
-        message = _BLANK.model_copy(update={**_empty(), **fields})
-        update = {"message": message, "text": message.content, "generation_info": info}
-        return _BLANK_GENERATION.model_copy(update=update)
+        message = copy(_BLANK)
+        message.__dict__.update(_empty(), **fields)
+        generation = copy(_BLANK_GENERATION)
+        generation.__dict__.update(message=message, text=message.content, generation_info=info)
+        return generation
     return ChatGeneration(message=_ANSWERS[role](**fields), generation_info=info)
 
+
+# Not the module's own generator, which an application may seed; and not the kernel's, to which
+# every call lets other threads have the interpreter.
+_IDS = random.Random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_IDS.seed)
 
 # Copies are not validated, which takes as long as all else together: only what a validator would
 # let pass unchanged is built in this way.
@@ -244,18 +257,17 @@ def _is_usual(fields: dict[str, Any], info: Any) -> bool:
 
 
 def _is_usage(usage: Any) -> bool:
-    return (
-        type(usage) is dict
-        and usage.keys() >= _USAGE
-        and all(
-            type(value) is int
-            if name in _USAGE
-            else type(value) is dict
-            and value.keys() <= _USAGE_DETAILS.get(name, _NOTHING)
-            and all(type(count) is int for count in value.values())
-            for name, value in usage.items()
-        )
-    )
+    if type(usage) is not dict or not usage.keys() >= _USAGE:
+        return False
+    for name, value in usage.items():
+        counts = {name: value} if name in _USAGE else value
+        known = _USAGE if name in _USAGE else _USAGE_DETAILS.get(name, _NOTHING)
+        if type(counts) is not dict or not counts.keys() <= known:
+            return False
+        for count in counts.values():
+            if type(count) is not int:
+                return False
+    return True
 
 
 def pack(vector: object, kind: VectorType = "float32") -> bytes:

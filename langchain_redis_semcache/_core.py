@@ -121,7 +121,11 @@ class Core:
             answer = found.fields.get(b"response")
             if isinstance(result.event, Hit):
                 self.learning.learner.served(last.decision)
-            elif last.decision.compare and isinstance(answer, bytes) and self._authentic(found):
+            elif (
+                last.decision.compare
+                and isinstance(answer, bytes)
+                and self._authentic(asked, found)
+            ):
                 pending = Pending(asked.text, found.key, answer, found.distance, last.decision)
                 self.learning.remember(asked.key, pending)
         return result
@@ -159,7 +163,7 @@ class Core:
             return None
         stored = dict(zip(self._exact_names, reply, strict=True))
         stored[b"prompt"] = raw(asked.text)
-        found = _query.Found(asked.key, 0.0, asked.scope, stored)
+        found = _query.Found(asked.key, 0.0, stored)
         return (yield from self._serve(asked, found, "exact"))
 
     def _semantic(self, asked: Asked) -> Flow[Result]:
@@ -212,7 +216,7 @@ class Core:
             # Nobody stored that on purpose, and decoding it may take seconds.
             self.calls.failed("lookup", "entry", "TooLarge")
             return self._miss(asked, "unreadable_entry", found)
-        if not isinstance(data, bytes) or not self._authentic(found):
+        if not isinstance(data, bytes) or not self._authentic(asked, found):
             self.calls.failed("lookup", "entry", "Unreadable" if not self._signed else "Unsigned")
             return self._miss(asked, "unreadable_entry", found)
         mark = None
@@ -279,13 +283,13 @@ class Core:
     def _signed(self) -> bool:
         return self.settings.signer is not None
 
-    def _authentic(self, found: _query.Found) -> bool:
+    def _authentic(self, asked: Asked, found: _query.Found) -> bool:
         signer = self.settings.signer
         if signer is None:
             return True
         signature, *parts = (found.fields.get(name) or b"" for name in _SIGNED)
         readable = all(isinstance(part, bytes) for part in (signature, *parts))
-        return readable and signer.verify(signature, found.scope.encode(), *parts)
+        return readable and signer.verify(signature, asked.scope.encode(), *parts)
 
 
 def _milliseconds(stored: object) -> int | None:

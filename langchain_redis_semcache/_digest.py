@@ -19,5 +19,8 @@ def raw(text: str) -> bytes:
 
 def digest(*parts: str) -> str:
     """Return the hex digest of a sequence of strings."""
-    prefixed = "".join([f"{len(part)}:{part}" for part in parts])
+    if len(parts) == 1:
+        prefixed = f"{len(parts[0])}:{parts[0]}"
+    else:
+        prefixed = "".join([f"{len(part)}:{part}" for part in parts])
     return blake2b(raw(prefixed), digest_size=WIDTH // 2).hexdigest()

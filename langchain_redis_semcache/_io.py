@@ -94,6 +94,9 @@ class Drivers:
                             left -= time.monotonic() - started
                     elif isinstance(request, Embed):
                         reply = await self._embedder.aembed(request.text)
+                        turn = self._links.on_running_loop().pace.turn()
+                        if turn is not None:
+                            await turn
                     elif isinstance(request, Ask):
                         reply = await self.background.aask(request)
                     elif isinstance(request, Later):

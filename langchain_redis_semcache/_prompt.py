@@ -79,7 +79,7 @@ _HUMAN = (
 _END = ', "type": "human"}}]'
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question:
     """What was asked: the text compared by meaning and a digest of all that must be identical."""
 

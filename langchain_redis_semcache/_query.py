@@ -15,7 +15,7 @@ from typing import Any
 from ._digest import raw
 from ._requests import Command
 
-_FIELDS = ("scope", "prompt", "response", "created_at")
+_FIELDS = ("prompt", "response", "created_at")
 CANDIDATES = 4
 """The nearest may be vetoed by a guard while the next is right; more than a few never matter."""
 EF_RUNTIME = 32
@@ -28,7 +28,6 @@ class Found:
 
     key: str
     distance: float
-    scope: str
     fields: Mapping[bytes, Any]
     """As they are stored; most candidates are never looked at more closely."""
 
@@ -71,9 +70,8 @@ def parse(reply: Any) -> Iterator[Found]:
         fields = _fields(fields)
         distance = _number(fields.get(b"distance"))
         if distance is not None and (key := text(key)):
-            scope = text(fields.get(b"scope"))
             # The server's rounding can leave identical vectors slightly below zero.
-            yield Found(key, max(0.0, distance), scope, fields)
+            yield Found(key, max(0.0, distance), fields)
 
 
 def is_exhausted(reply: Any, threshold: float) -> bool:

@@ -55,8 +55,12 @@ class Schema:
         """What every key and index of this name begins with, whatever its variant."""
         return f"{self.name}::"
 
+    def start(self, scope: str) -> str:
+        """Return what the keys of a scope's entries begin with, and no others."""
+        return f"{self.prefix}{scope}:"
+
     def key(self, scope: str, text: str) -> str:
-        return f"{self.prefix}{scope}:{digest(text)}"
+        return f"{self.start(scope)}{digest(text)}"
 
     def index(self, dimensions: int) -> str:
         return f"{self.prefix}{dimensions}:{self.index_type}"

@@ -56,9 +56,9 @@ class Model:
 
 # Reads like `read_model`: few of them are busy at a time.
 @lru_cache(maxsize=256)
-def scope(embedding_id: str, namespace: str, model: Model, context: str) -> str:
+def scope(embedding_id: str, namespace: str, model_identity: str, context: str) -> str:
     """Return the digest that all eligible entries of a question carry."""
-    return digest("scope", embedding_id, namespace, model.identity, context)
+    return digest("scope", embedding_id, namespace, model_identity, context)
 
 
 # An application uses few models; the string is long where tools are bound.

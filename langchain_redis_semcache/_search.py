@@ -98,10 +98,10 @@ class SearchIndex:
 
     def _ours(self, reply: Any, scope: str) -> Iterator[_query.Found]:
         """Leave out other scopes, and what another application's index of this name found."""
-        prefix = self._schema.prefix
+        start = self._schema.start(scope)
         rounding = _ROUNDING[self._schema.vector_type]
         for found in _query.parse(reply):
-            if found.scope == scope and found.key.startswith(prefix):
+            if found.key.startswith(start):
                 if found.distance < rounding:
                     found.distance = 0.0
                 yield found

@@ -50,22 +50,15 @@ class Stream(asyncio.Protocol):
         self._expecting += len(commands)
         self._transport.write(pack(commands))
 
-    async def replies(self, count: int) -> list[Any]:
-        """Return the next so many replies."""
-        parser = self._parser
-        found = []
-        for _ in range(count):
-            while (reply := parser.reply()) is PENDING:
-                await self._wait()
-            found.append(reply)
-        self._expecting -= count
-        return found
+    def reply(self) -> Any:
+        """Return the next reply, or PENDING: then there is `more` to wait for."""
+        reply = self._parser.reply()
+        if reply is not PENDING:
+            self._expecting -= 1
+        return reply
 
-    async def close(self) -> None:
-        self._transport.abort()
-        await self._connection.disconnect(nowait=True)
-
-    async def _wait(self) -> None:
+    async def more(self) -> None:
+        """Wait until something has arrived."""
         if self._ended is not None:
             raise self._ended
         self._more = asyncio.get_running_loop().create_future()
@@ -73,6 +66,10 @@ class Stream(asyncio.Protocol):
             await self._more
         finally:
             self._more = None
+
+    async def close(self) -> None:
+        self._transport.abort()
+        await self._connection.disconnect(nowait=True)
 
     # -- what the transport calls ------------------------------------------------------------
 

@@ -228,8 +228,9 @@ def crowd(lab: Lab) -> None:
     """Put other scopes' entries between `AGAIN` and ours, as if their masks were the same."""
     Lab(lab.world).update(AGAIN)
     key, entry = lab.world.hashes.popitem()
+    root = key.rsplit(":", 2)[0]
     for n in range(CANDIDATES):
-        lab.world.hashes[f"{key} {n}"] = {**entry, "scope": b"foreign"}
+        lab.world.hashes[f"{root}:foreign:{n}"] = {**entry, "scope": b"foreign"}
     lab.world.requests.clear()
 
 

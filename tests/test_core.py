@@ -347,7 +347,7 @@ def test_no_search_module() -> None:
 def test_filtered_search_refused() -> None:
     """The second search may be refused as well."""
     lab = Lab()
-    document = [b"distance", b"0.1", b"scope", b"foreign"]
+    document = [b"distance", b"0.1"]
     keys = [b"k%d" % n for n in range(CANDIDATES)]
     foreign = [[CANDIDATES, *(part for key in keys for part in (key, document))]]
     replies = (EMPTY, [1, 0], foreign, [ErrorReply("NOPERM", "x")])

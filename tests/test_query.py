@@ -20,10 +20,10 @@ from langchain_redis_semcache._query import (
 )
 
 VECTOR = b"\0\0\x80?"
-DOCUMENT = {b"distance": b"0.25", b"scope": b"s", b"prompt": b"q", b"response": b"{}"}
+DOCUMENT = {b"distance": b"0.25", b"prompt": b"q", b"response": b"{}"}
 RESP2 = [1, b"k", [part for pair in DOCUMENT.items() for part in pair]]
 RESP3 = {b"total_results": 1, b"results": [{b"id": b"k", b"extra_attributes": DOCUMENT}]}
-FOUND = Found("k", 0.25, "s", DOCUMENT)
+FOUND = Found("k", 0.25, DOCUMENT)
 
 
 def test_knn() -> None:
@@ -33,7 +33,7 @@ def test_knn() -> None:
     assert command[:8] == ["FT.SEARCH", "i", where, "PARAMS", 2, "v", VECTOR, "RETURN"]
     fields = command[9:-7]
     assert command[8] == len(fields)
-    assert fields == ["distance", "scope", "prompt", "response", "created_at"]
+    assert fields == ["distance", "prompt", "response", "created_at"]
     assert command[-7:] == ["SORTBY", "distance", "LIMIT", 0, CANDIDATES, "DIALECT", 2]
 
 

@@ -206,7 +206,9 @@ class Call(NamedTuple):
 
 def key(call: Call) -> str:
     schema = Schema("app", call.embedding, "float32", "hnsw")
-    eligible = scope(call.embedding, call.namespace, read_model(call.llm_string), call.context)
+    eligible = scope(
+        call.embedding, call.namespace, read_model(call.llm_string).identity, call.context
+    )
     return schema.key(eligible, call.text)
 
 

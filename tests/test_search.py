@@ -45,7 +45,7 @@ class Lab:
 
     def document(self, key: str = "1", scope: str = SCOPE, prefix: str | None = None) -> list[Any]:
         root = self.schema.prefix if prefix is None else prefix
-        return [f"{root}{key}", ["distance", "0.1", "scope", scope]]
+        return [f"{root}{scope}:{key}", ["distance", "0.1"]]
 
 
 def test_ours_only() -> None:
@@ -53,7 +53,7 @@ def test_ours_only() -> None:
     lab = Lab()
     documents = [lab.document(), lab.document(scope="x"), lab.document(prefix="other:")]
     found = lab.nearest([3, *(part for document in documents for part in document)])
-    assert [item.key for item in found] == [f"{lab.schema.prefix}1"]
+    assert [item.key for item in found] == [f"{lab.schema.prefix}{SCOPE}:1"]
 
 
 def test_ensure_once() -> None:
@@ -136,7 +136,6 @@ def test_somebody_else(reply: ErrorReply) -> None:
 def test_rounding(kind: VectorType, near_zero: str, far: str) -> None:
     """The distance of equal vectors is zero, whatever the number type makes of it."""
     lab = Lab(kind=kind)
-    root = lab.schema.prefix
-    equal = [f"{root}a", ["distance", near_zero, "scope", SCOPE]]
-    reply = [2, *equal, f"{root}b", ["distance", far, "scope", SCOPE]]
+    root = lab.schema.start(SCOPE)
+    reply = [2, f"{root}a", ["distance", near_zero], f"{root}b", ["distance", far]]
     assert [item.distance for item in lab.nearest(reply)] == [0.0, float(far)]
