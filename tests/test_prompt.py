@@ -18,6 +18,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
+from langchain_redis_semcache import _prompt
 from langchain_redis_semcache._prompt import ContextMode, canonical, read, read_with, strict_json
 from tests.strategies import NASTY, dumped, nasty_text, plain
 
@@ -212,6 +213,36 @@ def test_pending_tools_ignore_the_mode() -> None:
     one = dumps([HumanMessage("x"), ToolMessage("4", tool_call_id="a")])
     other = dumps([HumanMessage("y"), ToolMessage("4", tool_call_id="a")])
     assert read(one, "none").context != read(other, "none").context
+
+
+# -- the usual dump, of which the last text alone is parsed ---------------------------------------
+
+modes: st.SearchStrategy[ContextMode] = st.sampled_from(["full", "system", "none"])
+MARKS = (_prompt._HUMAN, _prompt._END, json.dumps(_prompt._HUMAN), '{"lc": 1, ', "}}, ", "}}]", '"')
+marked = st.lists(st.sampled_from([*MARKS, *NASTY]) | st.text(max_size=3), max_size=4).map("".join)
+turns = st.builds(lambda kind, text: kind(text), st.sampled_from([HumanMessage, AIMessage]), marked)
+
+
+def read_whole(prompt: str, mode: ContextMode) -> _prompt.Question | None:
+    messages = _prompt._load(prompt)
+    return None if messages is None else _prompt._split(messages, mode)
+
+
+@given(st.lists(turns, max_size=3), marked, modes)
+def test_usual_dumps(earlier: list[BaseMessage], text: str, mode: ContextMode) -> None:
+    """A dump that ends in a text is read as if it had been parsed whole, whatever the text."""
+    prompt = dumps([*earlier, HumanMessage(text)])
+    question = _prompt._read_usual(prompt, mode)
+    assert question is not None
+    assert question == read_whole(prompt, mode)
+    assert question.text == text
+
+
+@given(st.lists(st.sampled_from([*MARKS, "[", "]", "{", "}", ", ", "a", "0"]), max_size=9), modes)
+def test_unusual_dumps(parts: list[str], mode: ContextMode) -> None:
+    """What only looks like such a dump is not read as one."""
+    prompt = "".join(["[", *parts, _prompt._HUMAN, 'q"', _prompt._END])
+    assert _prompt._read_usual(prompt, mode) == read_whole(prompt, mode)
 
 
 # -- properties ----------------------------------------------------------------------------------

@@ -8,9 +8,11 @@ import signal
 import socket
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 import redis
+from langchain_core.outputs import Generation
 
 from integration_tests.faults.conftest import MakeApplication
 from integration_tests.faults.harness import (
@@ -20,7 +22,15 @@ from integration_tests.faults.harness import (
     untouched,
 )
 from integration_tests.faults.proxy import FaultProxy
-from integration_tests.faults.scripted_redis import CLOSE, HANG, ScriptedRedis, in_turn, resp
+from integration_tests.faults.scripted_redis import (
+    CLOSE,
+    HANG,
+    ScriptedRedis,
+    encode,
+    in_turn,
+    resp,
+)
+from langchain_redis_semcache import _codec
 from langchain_redis_semcache._embedded_server import free_port
 from langchain_redis_semcache.embedded import EmbeddedRedis
 
@@ -131,6 +141,23 @@ def test_replies_of_a_wrong_kind(command: str, reply: object, make_app: MakeAppl
         app = make_app(server.url, redis_timeout=0.2)
         assert not app(new_question())
         assert not app(new_question())
+        app.close()
+
+
+def test_a_reply_too_many(make_app: MakeApplication) -> None:
+    """A reply that nobody asked for is not taken for the answer to the next question."""
+    stolen = [_codec.encode([Generation(text="another question's answer")]), b"1.0"]
+    script: dict[str, Any] = {
+        # All further replies come one command late: the next HMGET would get that of EXEC.
+        "HMGET": lambda command: encode([None, None]) + encode(stolen),
+        "FT.SEARCH": resp([0]),
+        "EXEC": resp(stolen),
+    }
+    with ScriptedRedis(script, default=resp(1)) as server:
+        app = make_app(server.url)
+        for _ in range(5):
+            assert not app(new_question())
+        assert not app.failures()
         app.close()
 
 
