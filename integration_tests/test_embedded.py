@@ -21,9 +21,11 @@ import redis
 
 from langchain_redis_semcache import embedded
 from langchain_redis_semcache._embedded_server import (
-    Candidate,
     NoSearchError,
     ServerProcess,
+)
+from langchain_redis_semcache._server_files import (
+    Candidate,
     candidates,
     installed_candidates,
 )

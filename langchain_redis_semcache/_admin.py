@@ -42,8 +42,10 @@ def setup(core: Core) -> Flow[None]:
         raise CacheUnavailableError(f"the embedder returned no usable vector: {error}") from None
     yield from _send([("PING",)])
     if core.settings.create_index:
-        create = core.settings.schema.create(core.search.dimensions(vector))
+        dimensions = core.search.dimensions(vector)
+        create = core.settings.schema.create(dimensions)
         yield from _send([create], tolerated=("already exists",))
+        core.search.exists(dimensions)
 
 
 def clear(core: Core) -> Flow[None]:

@@ -56,6 +56,10 @@ class SearchIndex:
         """Return a vector as entries of this scope have it."""
         return self._masked(vector, scope, self._schema.vector_type)
 
+    def exists(self, dimensions: int) -> None:
+        """Note that there is an index of so many dimensions: no store needs to make sure of it."""
+        self._known.add(dimensions)
+
     def forget(self) -> None:
         """The indexes were dropped, or may have been: the next store makes sure of them."""
         self._known.clear()
@@ -70,7 +74,7 @@ class SearchIndex:
         (reply,) = yield from send([search.knn(vector)])
         if isinstance(reply, ErrorReply):
             return self._refused("lookup", reply, dimensions)
-        self._known.add(dimensions)
+        self.exists(dimensions)
         self._reporter.recovered("search")
         ours = self._ours(reply, scope)
         first = next(ours, None)
@@ -94,7 +98,7 @@ class SearchIndex:
         if isinstance(reply, ErrorReply) and not _is_fine(reply):
             self._refused("update", reply, dimensions)
         else:
-            self._known.add(dimensions)
+            self.exists(dimensions)
 
     def _ours(self, reply: Any, scope: str) -> Iterator[_query.Found]:
         """Leave out other scopes, and what another application's index of this name found."""

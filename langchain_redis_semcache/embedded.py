@@ -19,15 +19,17 @@ from typing import TYPE_CHECKING
 from langchain_core.embeddings import Embeddings
 
 from langchain_redis_semcache._embedded_server import (
-    Candidate,
     EmbeddedRedisError,
     NoSearchError,
     PortTakenError,
     ServerProcess,
     checked_options,
     free_port,
-    installed_candidates,
     lock_folder,
+)
+from langchain_redis_semcache._server_files import (
+    Candidate,
+    installed_candidates,
     no_search_anywhere,
     package_folder,
 )

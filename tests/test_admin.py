@@ -18,7 +18,7 @@ from langchain_redis_semcache._requests import (
 )
 from langchain_redis_semcache._schema import tag_id
 from langchain_redis_semcache.errors import CacheUnavailableError
-from tests.flows import NO_INDEX, Lab, run, script
+from tests.flows import ASKED, NO_INDEX, Lab, run, script
 
 INDEX = Lab().core.settings.schema.index(2)
 ENTRY = Lab().core.settings.schema.key("s", "t")
@@ -53,6 +53,14 @@ def test_setup(reply: Any) -> None:
     run(_admin.setup(lab.core), answer)
     assert commands(asked[1:]) == [("PING",), lab.core.settings.schema.create(2)]
     assert all(request.timeout == _admin.SECONDS for request in asked[1:])
+
+
+def test_setup_is_remembered() -> None:
+    """After set-up no store makes sure of the index again, not even without a lookup before."""
+    lab = Lab()
+    run(_admin.setup(lab.core), recorded([1, 0], [b"PONG"], [b"OK"])[1])
+    lab.update(ASKED)
+    assert lab.world.names == ["embed", "UNLINK HSET"]
 
 
 def test_setup_without_index() -> None:

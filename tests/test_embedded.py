@@ -21,14 +21,16 @@ from langchain_redis_semcache import embedded
 from langchain_redis_semcache._embedded_server import (
     NoSearchError,
     PortTakenError,
-    candidates,
     checked_options,
     configuration,
-    executable,
     failure,
+    private_folder,
+)
+from langchain_redis_semcache._server_files import (
+    candidates,
+    executable,
     no_search_anywhere,
     package_folder,
-    private_folder,
 )
 from langchain_redis_semcache.embedded import EmbeddedRedis, EmbeddedRedisError, LocalEmbeddings
 

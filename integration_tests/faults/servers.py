@@ -15,9 +15,11 @@ from typing import TypeVar
 import redis
 
 from langchain_redis_semcache._embedded_server import (
-    Candidate,
     configuration,
     free_port,
+)
+from langchain_redis_semcache._server_files import (
+    Candidate,
     installed_candidates,
 )
 
