@@ -45,6 +45,9 @@ def ratio(data: dict[str, Any], path: str, name: str, base: str, what: str = "p5
     return rows[name][what] / rows[base][what]
 
 
+THREADED = "ours, embedding in a thread"
+
+
 def setting() -> str:
     data = load("latency")
     versions = ", ".join(f"{name} {version}" for name, version in data["versions"].items())
@@ -69,13 +72,14 @@ def floor() -> str:
                     base if base != "floor" else "raw FT.SEARCH",
                     times(ratio(data, path, "ours", base)),
                     times(ratio(data, path, "ours", base, "p99")),
+                    times(ratio(data, path, THREADED, base)) if THREADED in found else "",
                     times(found["tutorial"]["p50"] / found["ours"]["p50"])
                     if "tutorial" in found
                     else "",
                 ]
             )
     header = ["entries", "operation", "ours p50 / p99, µs", "floor", "ours / floor, p50", "p99"]
-    return table([*header, "tutorial / ours"], rows)
+    return table([*header, "embedding in a thread", "tutorial / ours"], rows)
 
 
 def peers() -> str:
@@ -130,6 +134,7 @@ def throughput() -> str:
         if "ratio" not in found:
             continue
         size, kind, workers = path.split("/")
+        threaded = f"{THREADED} per second"
         raw = next(key for key in found if key.endswith("per second") and key[:4] != "ours")
         rows.append(
             [
@@ -139,11 +144,12 @@ def throughput() -> str:
                 f"{found['ours per second']:,}",
                 f"{found[raw]:,} ({raw.removesuffix(' per second')})",
                 times(found["ratio"]),
+                f"{found[threaded]:,}" if threaded in found else "",
                 found.get("ours lag p99 ms", ""),
             ]
         )
     header = ["entries", "hit", "at once", "ours, a second", "raw, a second", "ours / raw"]
-    return table([*header, "loop lag p99, ms"], rows)
+    return table([*header, "embedding in a thread", "loop lag p99, ms"], rows)
 
 
 def memory() -> str:
