@@ -85,8 +85,7 @@ class GatheringLink:
         job = Job(commands, atomic, loop.time() + timeout, loop.create_future())
         self._waiting.append(job)
         self._unanswered.add(job)
-        if not self._scheduled:
-            self._schedule()
+        self._schedule()
         if self._alarm is None or job.until < self._alarm.when():
             self._set_alarm(job.until)
         return job.replies
@@ -125,9 +124,11 @@ class GatheringLink:
         size = 0
         while self._waiting and size < MAX_GATHERED:
             job = self._waiting.popleft()
-            if not job.replies.done():  # else cancelled or too late
-                jobs.append(job)
-                size += len(job.commands)
+            if job.replies.done():  # cancelled or too late
+                self._unanswered.discard(job)
+                continue
+            jobs.append(job)
+            size += len(job.commands)
         if not jobs:
             return
         task = self._loop.create_task(self._channel.talk(jobs, self.pace))

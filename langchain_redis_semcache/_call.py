@@ -9,9 +9,17 @@ from functools import lru_cache
 from typing import Any
 
 from ._codec import VectorError, pack
+from ._digest import WIDTH
 from ._memory import FAILED, VectorMemory
 from ._options import CallOptions
-from ._prompt import ContextMode, Question, QuestionHook, read, read_with
+from ._prompt import (
+    REMEMBERED_CHARS,
+    ContextMode,
+    Question,
+    QuestionHook,
+    read,
+    read_with,
+)
 from ._requests import (
     Command,
     Embed,
@@ -49,9 +57,6 @@ class Settings:
     max_temperature: float | None = None
     skip_time_sensitive: bool = False
     verification: Verification | None = None
-
-
-_REMEMBERED_CHARS = 8_000
 
 
 @dataclass(slots=True)
@@ -112,7 +117,7 @@ class Calls:
                 if question is None:
                     return Bypassed(operation, "question_hook")
                 reading = self._interpret(question, llm_string, namespace)
-            elif len(prompt) <= _REMEMBERED_CHARS:
+            elif len(prompt) <= REMEMBERED_CHARS:
                 reading = self._reading(prompt, llm_string, namespace)
             else:
                 question = yield Work(lambda: read(prompt, settings.context), len(prompt))
@@ -158,11 +163,12 @@ class Calls:
 
     def vector(self, operation: Operation, asked: Asked) -> Flow[bytes | None]:
         """Return the packed embedding of the question, from the last lookup where possible."""
-        vector = self.memory.get(asked.text)
+        remembered = asked.key[-WIDTH:]  # the digest of the text, whatever the scope
+        vector = self.memory.get(remembered)
         if vector:
             return vector
         if vector == FAILED and operation == "update":
-            self.memory.drop(asked.text)
+            self.memory.drop(remembered)
             return None
         started = time.perf_counter()
         asked_embedder = True
@@ -171,10 +177,10 @@ class Calls:
             vector = pack(numbers, self.settings.schema.vector_type)
         except EmbeddingUnavailableError as error:
             asked_embedder = not error.suspended
-            self._not_embedded(operation, asked.text, error.label)
+            self._not_embedded(operation, remembered, error.label)
             return None
         except VectorError as error:
-            self._not_embedded(operation, asked.text, str(error))
+            self._not_embedded(operation, remembered, str(error))
             return None
         finally:
             if asked_embedder:
@@ -182,13 +188,13 @@ class Calls:
                 asked.embedding_seconds += spent
                 self.reporter.spent("embedding", spent)
         self.reporter.recovered("embedding")
-        self.memory.put(asked.text, vector)
+        self.memory.put(remembered, vector)
         return vector
 
-    def _not_embedded(self, operation: Operation, text: str, error: str) -> None:
+    def _not_embedded(self, operation: Operation, remembered: str, error: str) -> None:
         # The update that follows must not wait for the embedder once more.
         if operation == "lookup":
-            self.memory.put(text, FAILED)
+            self.memory.put(remembered, FAILED)
         self.failed(operation, "embedding", error)
 
     def send(

@@ -193,7 +193,7 @@ def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
     info = item.get("info")
     if "message" not in item:
         if mark:
-            info = {**(info or {}), "semcache": mark}
+            info = {**(info or {}), "semcache": {**mark}}
         text = item["text"]
         if type(text) is not str:
             raise DecodeError("text is not a string")
@@ -205,13 +205,14 @@ def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
     if type(fields.get("id")) is str:
         fields["id"] = f"lc_run--{_IDS.getrandbits(128):032x}"
     if mark:
-        fields["response_metadata"] = {**fields.get("response_metadata", {}), "semcache": mark}
+        fields["response_metadata"] = {**fields.get("response_metadata", {}), "semcache": {**mark}}
     role = item["role"]
     if role == "ai" and _is_usual(fields, info):
         message = copy(_BLANK)
         message.__dict__.update(_empty(), **fields)
+        message.model_fields_set.update(fields)
         generation = copy(_BLANK_GENERATION)
-        generation.__dict__.update(message=message, text=message.content, generation_info=info)
+        generation.__dict__.update(message=message, text=message.text, generation_info=info)
         return generation
     return ChatGeneration(message=_ANSWERS[role](**fields), generation_info=info)
 
@@ -225,11 +226,9 @@ if hasattr(os, "register_at_fork"):
 # Copies are not validated, which takes as long as all else together: only what a validator would
 # let pass unchanged is built in this way.
 _BLANK = AIMessage("")
-_BLANK_GENERATION = ChatGeneration(message=_BLANK)
+_BLANK_GENERATION = ChatGeneration(message=_BLANK, generation_info=None)
 _USUAL = frozenset({"content", "response_metadata", "id", "usage_metadata"})
 _USAGE = frozenset({"input_tokens", "output_tokens", "total_tokens"})
-_NO_METADATA: dict[str, Any] = {}
-_NOTHING: frozenset[str] = frozenset()
 _USAGE_DETAILS = {
     "input_token_details": frozenset({"audio", "cache_creation", "cache_read"}),
     "output_token_details": frozenset({"audio", "reasoning"}),
@@ -250,7 +249,7 @@ def _is_usual(fields: dict[str, Any], info: Any) -> bool:
         fields.keys() <= _USUAL
         and (info is None or type(info) is dict)
         and type(fields.get("content")) is str
-        and type(fields.get("response_metadata", _NO_METADATA)) is dict
+        and type(fields.get("response_metadata", {})) is dict
         and type(fields.get("id", "")) is str
         and ("usage_metadata" not in fields or _is_usage(fields["usage_metadata"]))
     )
@@ -261,7 +260,7 @@ def _is_usage(usage: Any) -> bool:
         return False
     for name, value in usage.items():
         counts = {name: value} if name in _USAGE else value
-        known = _USAGE if name in _USAGE else _USAGE_DETAILS.get(name, _NOTHING)
+        known = _USAGE if name in _USAGE else _USAGE_DETAILS.get(name, frozenset())
         if type(counts) is not dict or not counts.keys() <= known:
             return False
         for count in counts.values():
@@ -285,12 +284,7 @@ def pack(vector: object, kind: VectorType = "float32") -> bytes:
             if _is_sound(data):
                 return data
         total = math.fsum(vector) if len(vector) < 8 else sum(vector)
-        usable = math.isfinite(total) and any(vector)
-        if usable and kind == "float32":
-            # Too small for a float32 is as good as zero.
-            if data.strip(b"\0\x80"):
-                return data
-            usable = False
+        usable = math.isfinite(total) and any(vector) and kind != "float32"
     except (TypeError, ValueError, OverflowError, struct.error) as error:
         raise VectorError(type(error).__name__) from None
     if not usable:
@@ -304,11 +298,10 @@ _floats = lru_cache(maxsize=16)(lambda count: struct.Struct(f"<{count}f"))
 
 
 def _is_sound(data: bytes) -> bool:
-    """Tell quickly whether packed numbers are finite and not all zero; False is a maybe."""
+    """Tell whether packed numbers are finite, and not all zero or too small for a float32."""
     import numpy as np
 
-    numbers = np.frombuffer(data, dtype="<f4")
-    return bool(0 < numbers @ numbers < math.inf)
+    return bool(data.strip(b"\0\x80")) and bool(np.isfinite(np.frombuffer(data, "<f4")).all())
 
 
 def _pack_half(vector: Sequence[float], kind: VectorType) -> bytes:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import select
-import socket
 import ssl
-import struct
-import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from redis.connection import AbstractConnection
@@ -17,8 +15,6 @@ from ._requests import Command
 from ._wire import PENDING, Parser, pack
 
 _CHUNK = 1 << 16
-_SLACK = 0.002
-"""Seconds that a timeout may exceed what is left: then it need not be set anew each time."""
 
 
 class Deadline:
@@ -81,16 +77,69 @@ def with_deadline(kind: type[AbstractConnection]) -> type[AbstractConnection]:
     return Bounded
 
 
+class _Polled:
+    """A plain socket, waited for by polling.
+
+    With a timeout of its own Python polls before every read and write, and each of these calls lets
+    another thread have the interpreter: without, 16 threads get a third more done. The kernel's
+    timeouts would cost even less, but every signal begins them anew.
+    """
+
+    def __init__(self, sock: Any) -> None:
+        sock.setblocking(False)
+        self._sock = sock
+        self._readable, self._writable = select.poll(), select.poll()
+        self._readable.register(sock, select.POLLIN)
+        self._writable.register(sock, select.POLLOUT)
+
+    def has_arrived(self) -> bool:
+        return bool(self._readable.poll(0))
+
+    def send(self, data: bytes, until: float) -> None:
+        rest = memoryview(data)
+        while True:
+            with suppress(BlockingIOError):
+                rest = rest[self._sock.send(rest) :]
+            if not rest:
+                return
+            self._writable.poll(_remaining(until) * 1000)
+
+    def receive(self, until: float) -> bytes:
+        while True:
+            self._readable.poll(_remaining(until) * 1000)
+            with suppress(BlockingIOError):
+                data: bytes = self._sock.recv(_CHUNK)
+                return data
+
+
+class _Timed:
+    """A TLS socket, which may hold what a poll does not see; any socket on Windows."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def has_arrived(self) -> bool:
+        return bool(select.select([self._sock], [], [], 0)[0])
+
+    def send(self, data: bytes, until: float) -> None:
+        self._sock.settimeout(_remaining(until))
+        self._sock.sendall(data)
+
+    def receive(self, until: float) -> bytes:
+        self._sock.settimeout(_remaining(until))
+        data: bytes = self._sock.recv(_CHUNK)
+        return data
+
+
 class Line:
     """A connection and what has arrived on it."""
 
     def __init__(self, connection: Any) -> None:
         self._connection = connection  # closes the socket, after a fork our copy of it only
-        self._socket = connection.socket
+        sock = connection.socket
+        polled = hasattr(select, "poll") and not isinstance(sock, ssl.SSLSocket)
+        self._socket = _Polled(sock) if polled else _Timed(sock)
         self._parser = Parser()
-        self._arrived = _poll(self._socket)
-        self._set_timeout = _timeout_of(self._socket)
-        self._timeout = 0.0
 
     @classmethod
     def opened(cls, connection: Any, until: float) -> Line:
@@ -109,44 +158,27 @@ class Line:
         Otherwise the server has closed the connection, or what is left of an earlier reply would
         be taken for the next one.
         """
-        return not self._parser.has_more() and not self._arrived()
+        return not self._parser.has_more() and not self._socket.has_arrived()
 
     def ask(self, commands: Sequence[Command], until: float) -> list[Any]:
         """Send commands and return what was answered; closes the connection where that fails."""
         try:
-            self._write(pack(commands), until)
-            return [self._read(until) for _ in commands]
-        except BlockingIOError:  # the kernel's word for late
-            self.close()
-            raise TimeoutError("deadline") from None
+            self._socket.send(pack(commands), until)
+            return [self._reply(until) for _ in commands]
         except BaseException:
             self.close()
             raise
 
-    def _write(self, data: bytes, until: float) -> None:
-        self._limit(until)
-        sent = self._socket.send(data)
-        while sent < len(data):
-            self._limit(until)
-            sent += self._socket.send(data[sent:])
+    def close(self) -> None:
+        self._connection.disconnect()
 
-    def _limit(self, until: float) -> None:
-        left = _remaining(until)
-        if not 0 <= self._timeout - left <= _SLACK:
-            self._set_timeout(left)
-            self._timeout = left
-
-    def _read(self, until: float) -> Any:
+    def _reply(self, until: float) -> Any:
         while (reply := self._parser.reply()) is PENDING:
-            self._limit(until)
-            data = self._socket.recv(_CHUNK)
+            data = self._socket.receive(until)
             if not data:
                 raise ConnectionError("closed by the server")
             self._parser.feed(data)
         return reply
-
-    def close(self) -> None:
-        self._connection.disconnect()
 
 
 def _remaining(until: float) -> float:
@@ -154,37 +186,3 @@ def _remaining(until: float) -> float:
     if left <= 0:
         raise TimeoutError("deadline")
     return left
-
-
-def _timeout_of(sock: Any) -> Callable[[float], None]:
-    """Return a function that sets how long the next reads and writes may take, in seconds.
-
-    With a timeout of its own, Python polls before every read and write, and each of these calls
-    lets another thread have the interpreter: 16 threads get a third more done with the kernel's.
-    """
-    if isinstance(sock, ssl.SSLSocket) or sys.platform == "win32":
-        return sock.settimeout  # type: ignore[no-any-return]  # the socket's class may vary
-    options = (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO)
-
-    def set_timeout(seconds: float) -> None:
-        # Nothing would mean for ever.
-        micros = max(1000, int(seconds * 1_000_000))
-        value = struct.pack("@ll", micros // 1_000_000, micros % 1_000_000)
-        for option in options:
-            sock.setsockopt(socket.SOL_SOCKET, option, value)
-
-    try:
-        set_timeout(1.0)
-    except OSError:  # another layout of time
-        return sock.settimeout  # type: ignore[no-any-return]  # the socket's class may vary
-    sock.settimeout(None)
-    return set_timeout
-
-
-def _poll(sock: Any) -> Callable[[], Any]:
-    """Return a function that tells whether there is something to read now."""
-    if not hasattr(select, "poll"):  # Windows
-        return lambda: select.select([sock], [], [], 0)[0]
-    poll = select.poll()
-    poll.register(sock, select.POLLIN)
-    return lambda: poll.poll(0)

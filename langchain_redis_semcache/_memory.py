@@ -14,24 +14,24 @@ FAILED = b""
 
 
 class VectorMemory:
-    """A bounded mapping of questions to packed vectors, safe under threads and tasks."""
+    """A bounded mapping of text digests to packed vectors, safe under threads and tasks."""
 
     def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
         self.lock = threading.Lock()
         self._capacity = capacity
         self._vectors: OrderedDict[str, bytes] = OrderedDict()
 
-    def get(self, text: str) -> bytes | None:
+    def get(self, text_digest: str) -> bytes | None:
         with self.lock:
-            return self._vectors.get(text)
+            return self._vectors.get(text_digest)
 
-    def drop(self, text: str) -> None:
+    def drop(self, text_digest: str) -> None:
         with self.lock:
-            self._vectors.pop(text, None)
+            self._vectors.pop(text_digest, None)
 
-    def put(self, text: str, vector: bytes) -> None:
+    def put(self, text_digest: str, vector: bytes) -> None:
         with self.lock:
-            self._vectors[text] = vector
-            self._vectors.move_to_end(text)
+            self._vectors[text_digest] = vector
+            self._vectors.move_to_end(text_digest)
             if len(self._vectors) > self._capacity:
                 self._vectors.popitem(last=False)

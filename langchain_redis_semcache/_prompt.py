@@ -77,6 +77,8 @@ _HUMAN = (
     '"kwargs": {"content": "'
 )
 _END = ', "type": "human"}}]'
+REMEMBERED_CHARS = 8_000
+"""What is longer is read anew each time: 256 of them would be too much to keep."""
 
 
 @dataclass(slots=True)
@@ -107,7 +109,7 @@ def _read_usual(prompt: str, context: ContextMode) -> Question | None:
     Inside of a JSON string a quotation mark is escaped, so `_HUMAN` cannot be part of a text.
     """
     start = prompt.rfind(_HUMAN)
-    if start < 0 or not prompt.endswith(_END):
+    if not 0 <= start <= REMEMBERED_CHARS or not prompt.endswith(_END):
         return None
     try:
         text, end = _STRICT.raw_decode(prompt, start + len(_HUMAN) - 1)
@@ -119,7 +121,7 @@ def _read_usual(prompt: str, context: ContextMode) -> Question | None:
     return None if before is None else Question(text, before)
 
 
-# System prompts are few; a conversation that goes on finds nothing here and loses nothing.
+# System prompts are few, and a conversation that goes on loses nothing: it is parsed once.
 @lru_cache(maxsize=256)
 def _context_before(earlier: str, context: ContextMode) -> str | None:
     """Return the context of a text behind these messages, or None where they are none."""

@@ -1,8 +1,4 @@
-"""FT.SEARCH: the nearest entries of a scope, and its replies in RESP2 and RESP3.
-
-An entry of another scope never hides one of ours: the search goes on until ours has been found
-or nothing within the threshold is left.
-"""
+"""FT.SEARCH: how the nearest entries are asked for, and its replies in RESP2 and RESP3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""RESP in Python, for installations without hiredis: the same interface, a tenth of the speed."""
+"""RESP in Python, for installations without hiredis: its interface, at a tenth of its speed.
+
+Alike for what Redis answers to our commands; rarities of RESP3 (big numbers, attributes) are not.
+"""
 
 from __future__ import annotations
 

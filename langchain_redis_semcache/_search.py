@@ -1,6 +1,8 @@
 """The search index as the core uses it: found lazily, made once, missed without an error.
 
-No FT.INFO: what the server answers to the searches themselves says whether there is an index.
+No FT.INFO: what the server answers to the searches themselves says whether there is an index. An
+entry of another scope never hides one of ours: the search goes on until ours has been found or
+nothing within the threshold is left.
 """
 
 from __future__ import annotations

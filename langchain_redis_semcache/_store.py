@@ -87,7 +87,7 @@ class Store:
         if lifetime is not None and self._settings.refresh_ttl:
             pairs += ["ttl", str(lifetime)]  # an entry keeps the ttl it was given
         if asked.model:
-            pairs += ["model", asked.model]
+            pairs += ["model", raw(asked.model)]
         if vector is not None:
             pairs += ["vector", vector]
         if options.tags:

@@ -77,7 +77,11 @@ class Stream(asyncio.Protocol):
         self._parser.feed(data)
         if not self._expecting:  # nobody asked: what comes next would answer the wrong question
             self._transport.abort()
+            self.connection_lost(None)
         self._wake()
+
+    def eof_received(self) -> None:
+        self.connection_lost(None)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._ended = exc or ConnectionError("closed by the server")

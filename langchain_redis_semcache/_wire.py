@@ -12,14 +12,9 @@ from typing import Any, Final
 
 from redis.exceptions import AuthenticationError, BusyLoadingError
 
+from . import _resp
 from ._replies import error_reply
 from ._requests import Command, ErrorReply
-
-_resp: Any
-try:
-    import hiredis as _resp
-except ImportError:
-    from . import _resp
 
 PENDING: Final = object()
 """What stands for a reply that has not arrived completely."""
@@ -32,16 +27,28 @@ _UNAVAILABLE: dict[str, type[Exception]] = {
 }
 
 
+def _chosen() -> Any:
+    try:
+        import hiredis
+    except ImportError:
+        return _resp
+    # Who installed a version before 3 did so for something else.
+    return hiredis if hasattr(hiredis, "PushNotification") else _resp
+
+
+_library = _chosen()
+
+
 def pack(commands: Sequence[Command]) -> bytes:
     """Return the commands as they are sent."""
-    return b"".join([_resp.pack_command(command) for command in commands])
+    return b"".join([_library.pack_command(command) for command in commands])
 
 
 class Parser:
     """Takes replies off what has arrived, in order."""
 
     def __init__(self) -> None:
-        self._reader = _resp.Reader(notEnoughData=PENDING)
+        self._reader = _library.Reader(notEnoughData=PENDING)
         self.feed = self._reader.feed
         self.has_more = self._reader.has_data
 
@@ -51,10 +58,9 @@ class Parser:
         Raises where the server says that it is not available.
         """
         value = self._reader.gets()
-        kind = type(value)
-        if kind is _resp.PushNotification:  # RESP3, and nothing that was asked for
-            return self.reply()
-        return _refusal(value) if kind is _resp.ReplyError else value
+        while type(value) is _library.PushNotification:  # RESP3, and nothing that was asked for
+            value = self._reader.gets()
+        return _refusal(value) if type(value) is _library.ReplyError else value
 
 
 def _refusal(error: Exception) -> ErrorReply:

@@ -23,6 +23,7 @@ from langchain_core.messages import (
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation
 from pydantic import BaseModel
 
+from langchain_redis_semcache import _codec
 from langchain_redis_semcache._codec import (
     BYTES_PER_NUMBER,
     DEPTH,
@@ -298,6 +299,30 @@ def test_unvalidated(fields: dict[str, Any], info: Any) -> None:
     assert isinstance(again, ChatGeneration)
     for name in ("additional_kwargs", "response_metadata", "tool_calls", "invalid_tool_calls"):
         assert getattr(found.message, name) is not getattr(again.message, name)
+    assert found.model_fields_set == expected.model_fields_set
+    assert found.message.model_fields_set == expected.message.model_fields_set
+
+
+def test_nothing_is_shared() -> None:
+    """What LangChain gives every message of its own, a message built as a copy has of its own."""
+    mutable = {
+        name for name, value in _codec._BLANK.__dict__.items() if isinstance(value, (list, dict))
+    }
+    assert mutable == set(_codec._empty())
+
+
+def test_marks_are_not_shared() -> None:
+    """Two generations of one hit can be changed one by one."""
+    one, two = decode(encode([Generation(text="a"), Generation(text="b")]), {"kind": "exact"})
+    assert one.generation_info
+    assert two.generation_info
+    assert one.generation_info["semcache"] is not two.generation_info["semcache"]
+
+
+def test_strict_arithmetic() -> None:
+    """An application that has numpy raise at every overflow may store vectors as well."""
+    with np.errstate(all="raise"):
+        assert len(pack([1e30] * 8)) == len(pack([1e-23, 1.0] * 4)) == 32
 
 
 ESCAPES: list[dict[str, Any]] = [

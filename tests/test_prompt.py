@@ -245,6 +245,15 @@ def test_unusual_dumps(parts: list[str], mode: ContextMode) -> None:
     assert _prompt._read_usual(prompt, mode) == read_whole(prompt, mode)
 
 
+def test_long_conversations_are_not_kept() -> None:
+    """What is remembered of prompts stays small, images and all."""
+    _prompt._context_before.cache_clear()
+    read(dumps([HumanMessage([{"type": "text", "text": "x" * 10_000}]), ASK]))
+    assert _prompt._context_before.cache_info().currsize == 0
+    read(dumps([SYSTEM, ASK]))
+    assert _prompt._context_before.cache_info().currsize == 1
+
+
 # -- properties ----------------------------------------------------------------------------------
 
 roles = st.sampled_from(["human", "ai", "system", "tool", "chat", "AIMessageChunk", "developer"])

@@ -48,6 +48,14 @@ def test_entry() -> None:
     assert sum("model" in entry for entry in lab.world.hashes.values()) == 1
 
 
+def test_odd_label() -> None:
+    """A model may have any name: what is sent can be sent."""
+    lab = Lab()
+    lab.update(ASKED, model=r"[('model', '\ud800')]")
+    (entry,) = lab.world.hashes.values()
+    assert entry["model"] == "\ud800".encode("utf-8", "surrogatepass")
+
+
 def test_tags() -> None:
     """Tags are stored readable and as digests that are safe in a query."""
     lab = Lab()

@@ -19,7 +19,7 @@ PARSERS = [hiredis, _resp]
 
 @pytest.fixture(params=PARSERS, ids=["hiredis", "python"])
 def parser(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> _wire.Parser:
-    monkeypatch.setattr(_wire, "_resp", request.param)
+    monkeypatch.setattr(_wire, "_library", request.param)
     return _wire.Parser()
 
 
@@ -132,6 +132,18 @@ def test_push(parser: _wire.Parser) -> None:
     """What the server sends unasked in RESP3 is taken for nobody's reply."""
     parser.feed(b">2\r\n+invalidate\r\n*0\r\n+OK\r\n")
     assert parser.reply() == b"OK"
+
+
+def test_many_pushes(parser: _wire.Parser) -> None:
+    """However much was sent unasked, the reply behind it is found."""
+    parser.feed(b">1\r\n+x\r\n" * 5000 + b"+OK\r\n")
+    assert parser.reply() == b"OK"
+
+
+def test_old_hiredis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Versions of hiredis that lack something we need are left alone."""
+    monkeypatch.delattr(hiredis, "PushNotification")
+    assert _wire._chosen() is _resp
 
 
 @pytest.mark.parametrize(
