@@ -20,6 +20,7 @@ import json
 import os
 import platform
 import random
+import re
 import socket
 import statistics
 import tempfile
@@ -81,6 +82,7 @@ def arguments(
     )
     parser.add_argument("--sizes", default=sizes, help=f"entries, default {sizes}")
     parser.add_argument("--dims", type=int, default=dims, help=f"dimensions, default {dims}")
+    parser.add_argument("--add", action="store_true", help="keep what is there of other sizes")
     parser.add_argument("--quick", action="store_true", help="does it run? Numbers mean nothing")
     parser.set_defaults(quick_sizes=quick)
     return parser
@@ -567,7 +569,9 @@ class Report:
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self.name = name
         self.quick = options.quick
-        chosen = {k: v for k, v in vars(options).items() if k not in ("quick_sizes", "quick")}
+        chosen = {
+            k: v for k, v in vars(options).items() if k not in ("quick_sizes", "quick", "add")
+        }
         self.data: dict[str, Any] = {
             "benchmark": name,
             "date": datetime.now(timezone.utc).strftime("%Y-%m-%d"),
@@ -582,6 +586,22 @@ class Report:
             "samples_us": {},
         }
         self._started = time.monotonic()
+        if options.add:
+            self._keep(RESULTS / f"{name}.json", sizes_of(options))
+
+    def _keep(self, file: Path, measured: list[int]) -> None:
+        """Begin with the results of an earlier run, but for the sizes that are measured now."""
+
+        def other(path: str) -> bool:
+            return not any(re.match(rf"{size}[/,: ]", path) for size in measured)
+
+        earlier = json.loads(file.read_text())
+        for kind in ("results", "samples_us"):
+            self.data[kind] = {k: v for k, v in earlier[kind].items() if other(k)}
+        self.data["targets"] = [t for t in earlier["targets"] if other(t["target"])]
+        self.data["earlier"] = {
+            k: earlier[k] for k in ("date", "options", "load_at_start", "load_at_end")
+        }
 
     def add(self, path: str, samples: Samples, base: str) -> dict[str, dict[str, float]]:
         """Keep the samples of one comparison and print it, as ratios to `base`."""

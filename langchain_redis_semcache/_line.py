@@ -117,9 +117,17 @@ class _Timed:
 
     def __init__(self, sock: Any) -> None:
         self._sock = sock
+        self._poll: Any = None
+        if hasattr(select, "poll"):  # `select` knows no descriptor beyond 1023
+            self._poll = select.poll()
+            self._poll.register(sock, select.POLLIN)
 
     def has_arrived(self) -> bool:
-        return bool(select.select([self._sock], [], [], 0)[0])
+        if isinstance(self._sock, ssl.SSLSocket) and self._sock.pending():
+            return True
+        if self._poll is None:
+            return bool(select.select([self._sock], [], [], 0)[0])
+        return bool(self._poll.poll(0))
 
     def send(self, data: bytes, until: float) -> None:
         self._sock.settimeout(_remaining(until))

@@ -39,7 +39,7 @@ class Search:
 
     def knn(self, vector: bytes) -> Command:
         """Return the search among all scopes: cheap at every size of the index."""
-        return (*self._head("*"), vector, *self._tail)
+        return (*self._unfiltered, vector, *self._tail)
 
     def knn_within(self, scope: str, vector: bytes) -> Command:
         """Return the search within one scope."""
@@ -50,6 +50,10 @@ class Search:
         option = f" EF_RUNTIME {EF_RUNTIME}" if self.hnsw and where == "*" else ""
         query = f"{where}=>[KNN {CANDIDATES} @vector $v{option} AS distance]"
         return ("FT.SEARCH", self.index, query, "PARAMS", 2, "v")
+
+    @cached_property
+    def _unfiltered(self) -> Command:
+        return self._head("*")
 
     @cached_property
     def _tail(self) -> Command:
