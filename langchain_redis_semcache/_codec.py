@@ -12,9 +12,8 @@ import os
 import random
 import struct
 from collections.abc import Sequence
-from copy import copy
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from langchain_core.messages import (
     AIMessage,
@@ -28,6 +27,7 @@ from langchain_core.messages import (
 from langchain_core.outputs import ChatGeneration, Generation
 from pydantic import BaseModel
 
+Built = TypeVar("Built", bound=BaseModel)
 VectorType = Literal["float32", "float16", "bfloat16"]
 
 BYTES_PER_NUMBER: dict[VectorType, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
@@ -208,12 +208,9 @@ def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
         fields["response_metadata"] = {**fields.get("response_metadata", {}), "semcache": {**mark}}
     role = item["role"]
     if role == "ai" and _is_usual(fields, info):
-        message = copy(_BLANK)
-        message.__dict__.update(_empty(), **fields)
-        message.model_fields_set.update(fields)
-        generation = copy(_BLANK_GENERATION)
-        generation.__dict__.update(message=message, text=message.text, generation_info=info)
-        return generation
+        message = _unvalidated(AIMessage, {**_BLANK, **_empty(), **fields}, set(fields), {})
+        values = {"message": message, "text": message.text, "generation_info": info}
+        return _unvalidated(ChatGeneration, {**_BLANK_GENERATION, **values}, set(values), None)
     return ChatGeneration(message=_ANSWERS[role](**fields), generation_info=info)
 
 
@@ -223,16 +220,31 @@ _IDS = random.Random()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_IDS.seed)
 
-# Copies are not validated, which takes as long as all else together: only what a validator would
-# let pass unchanged is built in this way.
-_BLANK = AIMessage("")
-_BLANK_GENERATION = ChatGeneration(message=_BLANK, generation_info=None)
+# Validation takes as long as all else together: what it would let pass unchanged goes without.
+_BLANK = AIMessage("").__dict__
+_BLANK_GENERATION = ChatGeneration(message=AIMessage("")).__dict__
 _USUAL = frozenset({"content", "response_metadata", "id", "usage_metadata"})
 _USAGE = frozenset({"input_tokens", "output_tokens", "total_tokens"})
 _USAGE_DETAILS = {
     "input_token_details": frozenset({"audio", "cache_creation", "cache_read"}),
     "output_token_details": frozenset({"audio", "reasoning"}),
 }
+
+
+def _unvalidated(
+    kind: type[Built], values: dict[str, Any], given: set[str], extra: dict[str, Any] | None
+) -> Built:
+    """Build a model as unpickling does."""
+    built = kind.__new__(kind)
+    built.__setstate__(
+        {
+            "__dict__": values,
+            "__pydantic_fields_set__": given,
+            "__pydantic_extra__": extra,
+            "__pydantic_private__": None,
+        }
+    )
+    return built
 
 
 def _empty() -> dict[str, Any]:

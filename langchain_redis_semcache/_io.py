@@ -94,8 +94,7 @@ class Drivers:
                             left -= time.monotonic() - started
                     elif isinstance(request, Embed):
                         reply = await self._embedder.aembed(request.text)
-                        turn = self._links.on_running_loop().pace.turn()
-                        if turn is not None:
+                        if (turn := self._links.on_running_loop().pace.turn()) is not None:
                             await turn
                     elif isinstance(request, Ask):
                         reply = await self.background.aask(request)
@@ -144,6 +143,8 @@ class Drivers:
 
     async def _awork(self, request: Work) -> Any:
         if request.size <= LARGE:
+            if (turn := self._links.on_running_loop().pace.turn()) is not None:
+                await turn
             return request.function()
         return await asyncio.wrap_future(self._workers.submit(request.function))
 

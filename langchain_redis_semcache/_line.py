@@ -6,7 +6,6 @@ import select
 import ssl
 import time
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import Any
 
 from redis.connection import AbstractConnection
@@ -96,20 +95,25 @@ class _Polled:
         return bool(self._readable.poll(0))
 
     def send(self, data: bytes, until: float) -> None:
-        rest = memoryview(data)
+        rest: bytes | memoryview = data
         while True:
-            with suppress(BlockingIOError):
-                rest = rest[self._sock.send(rest) :]
-            if not rest:
+            try:
+                sent = self._sock.send(rest)
+            except BlockingIOError:
+                sent = 0
+            if sent == len(rest):
                 return
+            rest = memoryview(rest)[sent:]
             self._writable.poll(_remaining(until) * 1000)
 
     def receive(self, until: float) -> bytes:
         while True:
             self._readable.poll(_remaining(until) * 1000)
-            with suppress(BlockingIOError):
+            try:
                 data: bytes = self._sock.recv(_CHUNK)
-                return data
+            except BlockingIOError:
+                continue
+            return data
 
 
 class _Timed:

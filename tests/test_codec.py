@@ -305,9 +305,7 @@ def test_unvalidated(fields: dict[str, Any], info: Any) -> None:
 
 def test_nothing_is_shared() -> None:
     """What LangChain gives every message of its own, a message built as a copy has of its own."""
-    mutable = {
-        name for name, value in _codec._BLANK.__dict__.items() if isinstance(value, (list, dict))
-    }
+    mutable = {name for name, value in _codec._BLANK.items() if isinstance(value, (list, dict))}
     assert mutable == set(_codec._empty())
 
 
