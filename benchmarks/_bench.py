@@ -2,9 +2,9 @@
 
 Rules that keep a comparison honest:
 
-- What is compared runs in one process against one server, call by call or in turns of ten calls in
-  random order, so that whatever else the machine does falls on all alike. Read the ratios, not the
-  microseconds.
+- What is compared runs in one process against one server, call by call or in turns of some calls
+  in random order, so that whatever else the machine does falls on all alike. Read the ratios, not
+  the microseconds.
 - No variant sees a question twice, nor right after another one asked it: the server's caches
   would answer the second time.
 - Scripts may run at the same time: fills wait while any of them measures (`quiet`).
@@ -463,20 +463,24 @@ def nearest(space: Space, size: int, queries: Any) -> Any:
 Samples = dict[str, list[float]]
 
 
-TURN = 10
-"""Calls that a variant makes before the next one has its turn, where Python's own work is measured:
+TURN, WARM = 12, 2
+"""Calls that a variant makes before the next one has its turn, and how many of them are not timed:
 call by call each would find the processor's caches as its rivals leave them."""
 
 
-def _plan(names: Sequence[str], rounds: int, turn: int) -> Iterator[tuple[str, int]]:
-    """Every variant gets every question once, at another time than the others do."""
+def _plan(names: Sequence[str], rounds: int, turn: int) -> Iterator[tuple[str, int, bool]]:
+    """Every variant gets every question once, at another time than the others do.
+
+    The last of the three tells whether the call is to be timed.
+    """
     rng = random.Random(3)
     order = list(names)
     for start in range(0, rounds, turn):
         rng.shuffle(order)
         for name in order:
             for number in range(start, min(start + turn, rounds)):
-                yield name, (number + names.index(name) * rounds // len(names)) % rounds
+                question = (number + names.index(name) * rounds // len(names)) % rounds
+                yield name, question, turn == 1 or number >= start + WARM
 
 
 def interleave(variants: Mapping[str, Callable[[int], Any]], rounds: int, turn: int = 1) -> Samples:
@@ -484,11 +488,12 @@ def interleave(variants: Mapping[str, Callable[[int], Any]], rounds: int, turn: 
     samples: Samples = {name: [] for name in variants}
     clock = time.perf_counter
     with quiet():
-        for name, number in _plan(list(variants), rounds, turn):
+        for name, number, timed in _plan(list(variants), rounds, turn):
             call = variants[name]
             started = clock()
             call(number)
-            samples[name].append((clock() - started) * 1e6)
+            if timed:
+                samples[name].append((clock() - started) * 1e6)
     return samples
 
 
@@ -499,11 +504,12 @@ async def ainterleave(
     samples: Samples = {name: [] for name in variants}
     clock = time.perf_counter
     with quiet():
-        for name, number in _plan(list(variants), rounds, TURN):
+        for name, number, timed in _plan(list(variants), rounds, TURN):
             call = variants[name]
             started = clock()
             await call(number)
-            samples[name].append((clock() - started) * 1e6)
+            if timed:
+                samples[name].append((clock() - started) * 1e6)
     return samples
 
 

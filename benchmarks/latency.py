@@ -2,12 +2,13 @@
 
     python benchmarks/latency.py
 
-Two comparisons per operation, in turns of ten calls, since a peer's scan of all vectors throws
-everything else out of the processor's caches: "floor" has ours, redis-py and prebuilt requests over
-a raw socket, and "peers" has ours and the other caches. A semantic hit is also measured call by
-call, each after another variant's: that is what it costs in a process which does other things.
-Entries are in one scope, 1536-dimensional float32, in clusters of four wordings. The embedder looks
-vectors up in a dictionary: embedding costs nothing, but is counted.
+Two comparisons per operation: "floor" has ours, redis-py and prebuilt requests over a raw socket,
+and "peers" has ours and the other caches, whose scans of all vectors throw everything else out of
+the processor's caches. Variants take turns of twelve calls, of which the last ten are timed; a
+semantic hit is also measured call by call, each after another variant's: that is what it costs in a
+process which does other things. Entries are in one scope, 1536-dimensional float32, in clusters of
+four wordings. The embedder looks vectors up in a dictionary: embedding costs nothing, but is
+counted.
 
 Ours embeds in the caller's thread (`embedding_timeout=None`), as the peers do and as one does with
 a model that cannot hang; "embedding in a thread" is the default, for services that can.

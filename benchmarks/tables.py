@@ -46,6 +46,7 @@ def ratio(data: dict[str, Any], path: str, name: str, base: str, what: str = "p5
 
 
 THREADED = "ours, embedding in a thread"
+ONE_BY_ONE = "semantic, call by call"
 
 
 def setting() -> str:
@@ -60,8 +61,9 @@ def setting() -> str:
 def floor() -> str:
     data, rows = load("latency"), []
     bases = {"exact": "redis-py HGET", "semantic": "floor", "miss": "floor", "update": "raw HSET"}
+    bases[ONE_BY_ONE] = "floor"
     for size in sizes(data, "/floor/exact"):
-        for operation in OPERATIONS:
+        for operation in ("exact", "semantic", ONE_BY_ONE, "miss", "update"):
             path, base = f"{size}/floor/{operation}", bases[operation]
             found = data["results"][path]["us"]
             rows.append(
