@@ -91,9 +91,7 @@ class GatheringLink:
         return job.replies
 
     async def close(self) -> None:
-        self.closed = True
-        if self._alarm is not None:
-            self._alarm.cancel()
+        self.closed = True  # the alarm stays set: whoever waits is told in time
         for task in list(self._running):
             task.cancel()
         await self._channel.close()

@@ -355,6 +355,21 @@ def test_processes(script: str, prologue: str, scratch: EmbeddedRedis, name: str
     assert "Error" not in done.stderr, done.stderr[-3000:]
 
 
+def test_closed_in_the_middle(redis_url: str, name: str, only_async: None) -> None:
+    """Closing while calls are under way or wait for a connection leaves none of them waiting."""
+    cache = RedisSemanticCache(WordEmbeddings(), redis_url, name=name)
+
+    async def main() -> int:
+        calls = [asyncio.create_task(cache.alookup(f"q {n}", LLM)) for n in range(600)]
+        await asyncio.sleep(0)
+        await cache.aclose()
+        _, waiting = await asyncio.wait(calls, timeout=10)
+        return len(waiting)
+
+    assert asyncio.run(main()) == 0
+    cache.close()
+
+
 def resources() -> int:
     """Open descriptors; a connection, a loop and a socket pair each hold some."""
     return len(os.listdir("/proc/self/fd"))
