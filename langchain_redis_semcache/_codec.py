@@ -271,14 +271,20 @@ def _is_usage(usage: Any) -> bool:
     if type(usage) is not dict or not usage.keys() >= _USAGE:
         return False
     for name, value in usage.items():
-        counts = {name: value} if name in _USAGE else value
-        known = _USAGE if name in _USAGE else _USAGE_DETAILS.get(name, frozenset())
-        if type(counts) is not dict or not counts.keys() <= known:
-            return False
-        for count in counts.values():
-            if type(count) is not int:
+        if name in _USAGE:
+            if type(value) is not int:
                 return False
+        elif not _are_details(value, _USAGE_DETAILS.get(name, frozenset())):
+            return False
     return True
+
+
+def _are_details(counts: Any, known: frozenset[str]) -> bool:
+    return (
+        type(counts) is dict
+        and counts.keys() <= known
+        and all(type(count) is int for count in counts.values())
+    )
 
 
 def pack(vector: object, kind: VectorType = "float32") -> bytes:
@@ -296,7 +302,8 @@ def pack(vector: object, kind: VectorType = "float32") -> bytes:
             if _is_sound(data):
                 return data
         total = math.fsum(vector) if len(vector) < 8 else sum(vector)
-        usable = math.isfinite(total) and any(vector) and kind != "float32"
+        # What is not sound as float32 is not finite, or as good as zero.
+        usable = kind != "float32" and math.isfinite(total) and any(vector)
     except (TypeError, ValueError, OverflowError, struct.error) as error:
         raise VectorError(type(error).__name__) from None
     if not usable:
@@ -306,7 +313,9 @@ def pack(vector: object, kind: VectorType = "float32") -> bytes:
     return _pack_half(vector, kind)
 
 
-_floats = lru_cache(maxsize=16)(lambda count: struct.Struct(f"<{count}f"))
+@lru_cache(maxsize=16)
+def _floats(count: int) -> struct.Struct:
+    return struct.Struct(f"<{count}f")
 
 
 def _is_sound(data: bytes) -> bool:

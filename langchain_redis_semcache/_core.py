@@ -223,6 +223,7 @@ class Core:
         if self.settings.mark_hits:
             mark = {"kind": kind, "distance": found.distance, "entry": found.key, "age": age}
         try:
+            # Nearly every answer is small: it need not go by the driver, nor wait for its turn.
             if len(data) <= LARGE:
                 generations = decode(data, mark)
             else:
