@@ -46,12 +46,13 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_redis_semcache import RedisSemanticCache
-from langchain_redis_semcache import _query as query
-from langchain_redis_semcache._call import Asked
-from langchain_redis_semcache._codec import encode, pack
-from langchain_redis_semcache._options import CallOptions
-from langchain_redis_semcache._prompt import Question
 from langchain_redis_semcache.embedded import EmbeddedRedis
+from langchain_redis_semcache.entry import query as query
+from langchain_redis_semcache.entry.answer import encode
+from langchain_redis_semcache.entry.vector import pack
+from langchain_redis_semcache.flows.calls import Asked
+from langchain_redis_semcache.flows.options import CallOptions
+from langchain_redis_semcache.question.prompt import Question
 
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = (
@@ -320,6 +321,8 @@ class Ours:
         self.url = url
         self.embedder = embedder
         self.events: list[Any] = []
+        if "policy" not in options:
+            options.setdefault("distance_threshold", 0.15)
         self.cache = RedisSemanticCache(embedder, url, ttl=86400, **options)
         self.cache.setup()
         self.core = self.cache._core

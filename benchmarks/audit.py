@@ -33,9 +33,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 from guards import MODELS, kept, version
 
-from langchain_redis_semcache.audit import AuditPolicy
 from langchain_redis_semcache.guards import DEFAULT_GUARDS, Guard, objection
-from langchain_redis_semcache.policy import Candidate, DistancePolicy, Policy
+from langchain_redis_semcache.policies import AuditPolicy, Candidate, DistancePolicy, Policy
 
 HERE = Path(__file__).parent
 STREAMS = ("banking77", "clinc150")

@@ -125,7 +125,7 @@ def main() -> None:
             if name == "langchain-redis":
                 cache = LangChainRedis(embedder, redis_url=running.url, ttl=3600)
             elif name == "ours":
-                cache = RedisSemanticCache(embedder, running.url, ttl=3600)
+                cache = RedisSemanticCache(embedder, running.url, 0.15, ttl=3600)
                 cache.setup()
             embedder.seconds, embedder.calls = EMBEDDER_SECONDS, 0
             assert prompt(calls[0][1]) in embedder._known

@@ -8,9 +8,10 @@ SEMCACHE_LABELLED_PAIRS); without them only the hard pairs beside this file are 
 `--cache DIR` embeddings are kept between runs.
 
 Each set is played as a cache would: every q1 is stored, every q2 asked once, its nearest stored
-question is served if the distance plus the penalty of the guards is within the threshold. A hit is
-right if both have the same label cluster. The hard pairs are judged pair by pair. What this cannot
-say: how often such questions occur in anybody's traffic.
+question is served if the distance plus the penalty of the guards is within the threshold; of a
+stream, the nearest of all earlier questions. A hit is right if both have the same label cluster.
+The hard pairs are judged pair by pair. What this cannot say: how often such questions occur in
+anybody's traffic.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ import importlib.metadata
 import json
 import os
 import platform
+import time
 import timeit
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timezone
@@ -33,6 +35,7 @@ from langchain_redis_semcache.guards import DEFAULT_GUARDS, Guard, objection
 
 HERE = Path(__file__).parent
 SETS = ("gsm_plus", "mqp", "qqp", "gptcache_mock")
+STREAMS = ("banking77_stream", "clinc150_stream")
 Embed = Callable[[list[str]], Any]
 
 
@@ -102,6 +105,20 @@ def play(pairs: list[dict[str, Any]], embed: Embed) -> list[Served]:
     ]
 
 
+def stream(questions: list[dict[str, Any]], embed: Embed) -> list[Served]:
+    """Each question with its nearest earlier one, as if every question had been stored."""
+    first = list({q["q"]: q for q in questions}.values())
+    vectors = embed([q["q"] for q in first])
+    served = []
+    for start in range(1, len(first), 500):
+        block = vectors[start : start + 500] @ vectors[: start + 500].T
+        for i, row in enumerate(block, start):
+            n = int(row[:i].argmax())
+            right = first[n]["cluster"] == first[i]["cluster"]
+            served.append(Served(first[i]["q"], first[n]["q"], 1 - float(row[n]), right))
+    return served
+
+
 def pairwise(pairs: list[dict[str, Any]], embed: Embed) -> list[Served]:
     distances = 1 - (embed([p["q2"] for p in pairs]) * embed([p["q1"] for p in pairs])).sum(axis=1)
     return [
@@ -160,6 +177,38 @@ def cost(length: int = 200) -> float:
     return round(min(timer.repeat(repeat=500, number=20)) / 20 * 1e6, 1)
 
 
+PIECES = (
+    "a",
+    "1",
+    "1,",
+    "1.",
+    "a-",
+    "x/",
+    '"',
+    "don't ",
+    "five ",
+    "half of ",
+    "from a to b ",
+    "not ",
+)
+
+
+def growth() -> float:
+    """By how much the time of all guards grows with four times the text, for the worst text."""
+
+    def seconds(piece: str, length: int) -> float:
+        text = (piece * length)[:length]
+        started = time.perf_counter()
+        for guard in DEFAULT_GUARDS.values():
+            guard(text + " not a from b_1", text[1:] + ' from x "y" to z.zz')
+        return time.perf_counter() - started
+
+    def fastest(piece: str, length: int) -> float:
+        return min(seconds(piece, length + n) for n in range(3))  # another length: not read before
+
+    return round(max(fastest(p, 100_000) / fastest(p, 25_000) for p in PIECES), 1)
+
+
 def results(
     data: Path | None, models: list[str], cache: Path | None, threshold: float
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
@@ -169,6 +218,9 @@ def results(
         for name in SETS:
             if data is not None:
                 yield model, name, measure(play(rows(data / f"{name}.jsonl"), embed), threshold)
+        for name in STREAMS:
+            if data is not None:
+                yield model, name, measure(stream(rows(data / f"{name}.jsonl"), embed), threshold)
         for part in ("tune", "check", "all"):
             chosen = [p for p in hard if part in (p["split"], "all")]
             found = measure(pairwise(chosen, embed), threshold)
@@ -214,6 +266,7 @@ def main() -> None:
         "versions": {package: version(package) for package in packages},
         "guards": list(DEFAULT_GUARDS),
         "microseconds_for_two_questions_of_200_characters": cost(),
+        "times_as_long_for_four_times_the_text": growth(),
         "models": measured,
     }
     options.out.parent.mkdir(parents=True, exist_ok=True)

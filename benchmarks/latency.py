@@ -53,8 +53,8 @@ from _bench import (
 from _peers import PEERS, Peer
 from langchain_core.load import dumps, loads
 
-from langchain_redis_semcache import _query as query
-from langchain_redis_semcache._codec import decode, encode
+from langchain_redis_semcache.entry import query as query
+from langchain_redis_semcache.entry.answer import decode, encode
 
 BASES = {"exact": "redis-py HGET", "semantic": "floor", "miss": "floor", "update": "raw HSET"}
 

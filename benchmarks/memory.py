@@ -168,7 +168,7 @@ def _true_distance(raw: Raw, ours: Ours, reply: Any, vector: Any) -> float:
 
     if len(reply) < 3:
         return 2.0
-    from langchain_redis_semcache._codec import unpack
+    from langchain_redis_semcache.entry.vector import unpack
 
     stored = ours.core.search.masked(raw("HGET", reply[1], "vector"), ours.scope)
     numbers = np.array(unpack(stored, ours.schema.vector_type))

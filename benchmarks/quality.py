@@ -49,6 +49,7 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 import langchain_redis_semcache as semcache
 from langchain_redis_semcache.embedded import EmbeddedRedis, LocalEmbeddings
+from langchain_redis_semcache.policies.thresholds import THRESHOLDS
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "quality.json"
@@ -100,6 +101,8 @@ def wordllama(texts: list[str]) -> Any:
 
 MODELS: dict[str, Callable[[list[str]], Any]] = {"minilm": minilm, "wordllama": wordllama}
 TITLES = {"minilm": "MiniLM", "wordllama": "WordLlama"}
+# By which our cache knows the threshold.
+NAMES = {"minilm": "all-MiniLM-L6-v2", "wordllama": LocalEmbeddings.model}
 
 
 class Known(Embeddings):
@@ -107,6 +110,7 @@ class Known(Embeddings):
 
     def __init__(self, model: str, folder: Path | None) -> None:
         self.model = model
+        self.model_name = NAMES[model]
         self._file = folder / f"quality-{model}.npz" if folder else None
         self._rows: dict[str, Any] = {}
         if self._file and self._file.exists():
@@ -220,18 +224,21 @@ def langchain_community(url: str, embeddings: Embeddings, clusters: dict[str, st
     return RedisSemanticCache(f"{url}?protocol=2", embeddings)
 
 
-def ours(url: str, embeddings: Embeddings, **kwargs: Any) -> BaseCache:
+def ours(url: str, embeddings: Known, **kwargs: Any) -> BaseCache:
     # Load on the machine must not turn a hit into a miss; nothing here measures time.
     patience = {"redis_timeout": 60, "embedding_timeout": 60}
     return semcache.RedisSemanticCache(embeddings, url, **patience, **kwargs)
 
 
-SYSTEMS: dict[str, Callable[[str, Embeddings, dict[str, str]], BaseCache]] = {
+def without_guards(url: str, embeddings: Known, clusters: dict[str, str]) -> BaseCache:
+    threshold = THRESHOLDS[embeddings.model_name.lower()].threshold
+    return ours(url, embeddings, policy=semcache.DistancePolicy(threshold, guards={}))
+
+
+SYSTEMS: dict[str, Callable[[str, Known, dict[str, str]], BaseCache]] = {
     "langchain-redis": langchain_redis,
     "langchain-community": langchain_community,
-    "ours, threshold only": lambda url, embeddings, _: ours(
-        url, embeddings, policy=semcache.DistancePolicy(0.15, guards={})
-    ),
+    "ours, threshold only": without_guards,
     "ours": lambda url, embeddings, _: ours(url, embeddings),
     "oracle": lambda url, embeddings, clusters: ours(url, embeddings, policy=Oracle(clusters)),
 }

@@ -117,7 +117,7 @@ def counts() -> str:
 
 def scopes() -> str:
     data, rows = load("scopes"), []
-    for size in sizes(data, "/recall"):
+    for size in sizes(data, "/same 1000/recall"):
         for layout in _LAYOUTS:
             found = data["results"][f"{size}/{layout}/recall"]
             cells = [f"{size:,}", layout, f"{found['recall']:.3f}", found["wrong_hits"]]
@@ -128,6 +128,19 @@ def scopes() -> str:
     header = ["entries", "scopes", "recall", "hits of other scopes"]
     header += ["hit: ours", "hit: TAG filter", "miss: ours", "miss: TAG filter"]
     return table(header, rows)
+
+
+def widths() -> str:
+    """Return what EF_RUNTIME is worth where neighbours are hard to find."""
+    data, rows = load("scopes"), []
+    for name in ("sentences", "random"):
+        for width in ("32", "64", "128"):
+            found = data["results"].get(f"{name}/{width}/recall")
+            if found is None:
+                raise FileNotFoundError("no results")
+            spent = times(ratio(data, f"{name}/search", width, "32"))
+            rows.append([name, width, f"{found['recall']:.3f}", spent])
+    return table(["vectors", "EF_RUNTIME", "recall", "time of a search"], rows)
 
 
 def throughput() -> str:
@@ -255,7 +268,7 @@ def readme() -> str:
 
 
 DOCS: tuple[Callable[[], str], ...] = (
-    *(setting, floor, peers, counts, scopes, throughput, memory, precision, client),
+    *(setting, floor, peers, counts, scopes, widths, throughput, memory, precision, client),
     *(chat, scale, targets),
 )
 

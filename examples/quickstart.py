@@ -24,7 +24,7 @@ from langchain_redis_semcache.events import Event, Hit
 
 QUESTIONS = [
     "What is the capital of France?",
-    "Which city serves as France's capital?",
+    "What is France's capital city?",
     "What is the capital of Germany?",
     "How do I reverse a string in Python?",
     "What is the capital of France?",

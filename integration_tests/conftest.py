@@ -79,6 +79,7 @@ def make_cache(
         defaults = {
             "embeddings": embeddings,
             "name": name,
+            "distance_threshold": None if "policy" in kwargs else 0.15,
             "listeners": [events.append],
             "redis_timeout": 20,
             "embedding_timeout": 20,

@@ -23,8 +23,8 @@ from integration_tests.support import (
     watched,
 )
 from langchain_redis_semcache import RedisSemanticCache
-from langchain_redis_semcache.audit import AuditPolicy
 from langchain_redis_semcache.events import Audited, Event, Failed, Hit
+from langchain_redis_semcache.policies import AuditPolicy
 
 TOWNS = [
     "Lyon",

@@ -19,17 +19,17 @@ from pathlib import Path
 import pytest
 import redis
 
-from langchain_redis_semcache import embedded
-from langchain_redis_semcache._embedded_server import (
-    NoSearchError,
-    ServerProcess,
-)
-from langchain_redis_semcache._server_files import (
+from langchain_redis_semcache.embedded import EmbeddedRedis, EmbeddedRedisError
+from langchain_redis_semcache.embedded import redis as embedded
+from langchain_redis_semcache.embedded.files import (
     Candidate,
     candidates,
     installed_candidates,
 )
-from langchain_redis_semcache.embedded import EmbeddedRedis, EmbeddedRedisError
+from langchain_redis_semcache.embedded.server import (
+    NoSearchError,
+    ServerProcess,
+)
 
 INDEX = ("FT.CREATE", "i", "ON", "HASH", "PREFIX", "1", "k:", "SCHEMA", "t", "TAG")
 
@@ -72,7 +72,7 @@ def python(script: str) -> Iterator[subprocess.Popen[str]]:
     """Another Python process that runs the script and can be talked to; killed at the end."""
     process = subprocess.Popen(
         [sys.executable, "-c", "from langchain_redis_semcache.embedded import *\n" + script],
-        env={**os.environ, "PYTHONPATH": str(Path(embedded.__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(embedded.__file__).parents[2])},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

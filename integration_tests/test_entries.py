@@ -34,8 +34,8 @@ from integration_tests.support import (
     watched,
 )
 from langchain_redis_semcache import CacheUnavailableError, RedisSemanticCache
-from langchain_redis_semcache._codec import VectorType, unpack
 from langchain_redis_semcache.embedded import EmbeddedRedis
+from langchain_redis_semcache.entry.vector import VectorType, unpack
 from langchain_redis_semcache.events import Event, Failed, Stored
 
 

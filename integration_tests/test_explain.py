@@ -34,7 +34,7 @@ from integration_tests.support import (
     weather,
 )
 from langchain_redis_semcache import RedisSemanticCache
-from langchain_redis_semcache.events import Bypassed, Event, Hit, Miss
+from langchain_redis_semcache.events import Bypassed, Event, Hit, Miss, Stored
 
 
 class Capital(BaseModel):
@@ -290,3 +290,39 @@ async def test_events_keep_secrets(
         await do(cache.lookup, asked(text), LLM)
     assert len(events) == 4
     assert "secret" not in repr(events) + caplog.text
+
+
+class Failing(CountingEmbeddings):
+    """Fails when it is told to."""
+
+    fails = False
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        if self.fails:
+            raise RuntimeError
+        return super().embed_documents(texts)
+
+
+async def test_an_embedder_that_fails_in_explain_is_no_matter_to_later_calls(
+    do: Way, make_cache: MakeCache, events: list[Event]
+) -> None:
+    """However often it fails there, the next answer is stored with its vector."""
+    embeddings = Failing()
+    cache = make_cache(embeddings=embeddings)
+    embeddings.fails = True
+    for _ in range(5):
+        assert (await do(cache.explain, asked(FRANCE), LLM)).reason == "embedding_failed"
+    embeddings.fails = False
+    await do(cache.update, asked(FRANCE), LLM, told("Paris"))
+    assert (await do(cache.explain, asked(FRANCE_REWORDED), LLM)).reason == "semantic"
+    assert not [event for event in events if not isinstance(event, Stored)]
+
+
+async def test_a_redis_that_cannot_be_reached_in_explain_suspends_nothing(
+    do: Way, make_cache: MakeCache, events: list[Event]
+) -> None:
+    """The next lookup finds out for itself."""
+    cache = make_cache(redis_url="redis://127.0.0.1:1")
+    assert (await do(cache.explain, asked(FRANCE), LLM)).reason == "redis_unavailable"
+    assert cache.stats.breakers["redis"] == "closed"
+    assert not events

@@ -235,6 +235,12 @@ async def test_several_choices(
     assert verdicts(events) == ["no_candidate", "exact"]
 
 
+class River(BaseModel):
+    """A river."""
+
+    name: str
+
+
 class Capital(BaseModel):
     """A capital and its country."""
 
@@ -297,16 +303,31 @@ async def test_two_schemas_are_two_questions(
     do: Way, cache: RedisSemanticCache, endpoint: OpenAIEndpoint
 ) -> None:
     """An answer in one schema is never served where another was asked for."""
-
-    class River(BaseModel):
-        name: str
-
     model = chat_openai(endpoint, cache=cache)
     for schema in (Capital, River, Capital, River):
         for method in ("function_calling", "json_schema"):
             structured: Any = model.with_structured_output(schema, method=method)  # type: ignore[arg-type]
             assert type(await do(structured.invoke, FRANCE)) is schema
     assert len(endpoint.chats) == 4
+
+
+async def test_schemas_that_look_alike(
+    do: Way, cache: RedisSemanticCache, endpoint: OpenAIEndpoint
+) -> None:
+    """Classes made in a function have one repr for different schemas: the model answers each."""
+    model = chat_openai(endpoint, cache=cache)
+    for field in ("city", "country", "city"):
+        schema = made_with(field)
+        structured: Any = model.with_structured_output(schema, method="json_schema")
+        assert type(await do(structured.invoke, FRANCE)) is schema
+    assert len(endpoint.chats) == 3
+
+
+def made_with(field: str) -> type[BaseModel]:
+    class Made(BaseModel):
+        __annotations__ = {field: str}
+
+    return Made
 
 
 async def test_real_tool_calls(

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from langchain_redis_semcache._line import Line
+from langchain_redis_semcache.transport.line import Line
 
 BUDGET = 0.2
 SOON = 1.0

@@ -1,12 +1,13 @@
 """A semantic cache for LangChain on Redis that a careful engineer dares to switch on."""
 
-from ._explain import Explanation
 from .admission import Admission, CompleteAnswers
 from .cache import RedisSemanticCache
 from .errors import CacheUnavailableError, ConfigurationError, SemcacheError
 from .events import Listener, Stats
+from .flows.explain import Explanation
 from .guards import DEFAULT_GUARDS, Guard
-from .policy import Candidate, Decision, DistancePolicy, Policy
+from .policies.distance import Candidate, Decision, DistancePolicy, Policy
+from .question.way import VersionedHook
 
 __all__ = [
     "DEFAULT_GUARDS",
@@ -24,4 +25,5 @@ __all__ = [
     "RedisSemanticCache",
     "SemcacheError",
     "Stats",
+    "VersionedHook",
 ]

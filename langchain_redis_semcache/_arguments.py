@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping
 from datetime import timedelta
 
 from langchain_core.embeddings import Embeddings
 
-from ._schema import check_name
+from .entry.schema import check_name
 from .errors import ConfigurationError
 from .guards import DEFAULT_GUARDS, Guard
-from .policy import DEFAULT_THRESHOLD, DistancePolicy, Policy
+from .policies.distance import DistancePolicy, Policy
+from .policies.thresholds import CAUTIOUS, known_threshold
+
+_LOGGER = logging.getLogger("langchain_redis_semcache")
 
 DEFAULT_NAME = "semcache"
 DEFAULT_EMBEDDING = "text-embedding-3-small"
@@ -29,17 +33,48 @@ def checked_embeddings(embeddings: Embeddings | None) -> Embeddings:
 
 
 def chosen_policy(
-    policy: Policy | None, distance_threshold: float, guards: Mapping[str, Guard] | None
+    policy: Policy | None,
+    distance_threshold: float | None,
+    guards: Mapping[str, Guard] | None,
+    embedding: str,
 ) -> Policy:
     if policy is None:
         chosen = DEFAULT_GUARDS if guards is None else guards
+        if distance_threshold is None:
+            distance_threshold = default_threshold(embedding)
         return DistancePolicy(distance_threshold, chosen)
-    if guards is not None or distance_threshold != DEFAULT_THRESHOLD:
+    if guards is not None or distance_threshold is not None:
         raise ConfigurationError(
             "policy= decides by itself: give distance_threshold and guards to the policy, e.g. "
             "policy=DistancePolicy(0.2, guards)"
         )
     return policy
+
+
+def default_threshold(embedding: str) -> float:
+    """Return the threshold for an embedding model, and say so where it is a cautious guess."""
+    known = known_threshold(embedding)
+    if known is not None:
+        return known.threshold
+    model = without_urls(embedding)
+    _LOGGER.info(
+        "semcache: no distance threshold is known for the embeddings %s, so few reworded questions "
+        "will hit: %g is used; find yours by `semcache calibrate` (docs/quality.md) and pass it as "
+        "distance_threshold=",
+        model,
+        CAUTIOUS,
+        extra={
+            "semcache_event": "UnknownEmbeddings",
+            "semcache_embeddings": model,
+            "semcache_threshold": CAUTIOUS,
+        },
+    )
+    return CAUTIOUS
+
+
+def without_urls(embedding: str) -> str:
+    """Name an embedding model without endpoints, which may hold credentials."""
+    return " ".join(part for part in embedding.split(" ") if "://" not in part)
 
 
 def joined_name(name: str | None, prefix: str | None) -> str:

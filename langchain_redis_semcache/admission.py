@@ -13,12 +13,14 @@ from langchain_core.outputs import ChatGeneration, Generation
 
 __all__ = ["Admission", "CompleteAnswers", "is_time_sensitive"]
 
-# As the providers spell them (OpenAI, Anthropic, Google, Mistral, Cohere, Bedrock), lower case.
+# As the providers (OpenAI, Anthropic, Google, Mistral, Cohere, Bedrock) and LangChain's common
+# words for them spell them, lower case.
 _REFUSED = frozenset(
     {
         "blocklist",
         "content_filter",
         "content_filtered",
+        "context_exceeded",
         "error",
         "error_toxic",
         "failed",
@@ -37,9 +39,19 @@ _REFUSED = frozenset(
         "refusal",
         "safety",
         "spii",
+        "suspended",
     }
 )
-_REASON_KEYS = ("finish_reason", "stop_reason", "done_reason", "stopReason", "status")
+_REASON_KEYS = (
+    "finish_reason",
+    "stop_reason",
+    "done_reason",
+    "stopReason",
+    "status",
+    # What langchain-core makes of them since 1.8.4; the second where a turn is paused.
+    "normalized_finish_reason",
+    "finish_state",
+)
 
 
 class Admission(Protocol):

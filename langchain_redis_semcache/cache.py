@@ -15,7 +15,6 @@ from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from langchain_core.embeddings import Embeddings
 from typing_extensions import Self, override
 
-from . import _admin
 from ._arguments import (
     amount,
     checked_embeddings,
@@ -24,30 +23,32 @@ from ._arguments import (
     one_of,
     seconds,
     temperature,
+    without_urls,
 )
-from ._call import Settings
-from ._codec import VectorType
-from ._core import Core
-from ._explain import Explanation, as_llm_string, as_prompt, explain
-from ._options import OptionStack
-from ._prompt import ContextMode, QuestionHook
-from ._requests import Flow
-from ._schema import IndexType, Schema
-from ._signing import Signer
-from ._ways import Verification, usable
+from ._effects import Flow
+from ._signals import let_through
 from .admission import Admission, CompleteAnswers
+from .entry.schema import IndexType, Schema
+from .entry.signing import Signer
+from .entry.vector import VectorType
 from .errors import ConfigurationError
 from .events import Failed, Listener, Operation, Reporter, Stats
+from .flows import admin
+from .flows.calls import Settings
+from .flows.explain import Explanation, as_llm_string, as_prompt, explain
+from .flows.lookup import Core
+from .flows.options import OptionStack
 from .guards import Guard
-from .policy import DEFAULT_THRESHOLD, Policy, check_threshold
-from .verify import Verifier, VerifyMode, VerifyPolicy
+from .policies.distance import Policy, check_threshold
+from .policies.verify import Verification, Verifier, VerifyMode, VerifyPolicy, usable
+from .question.prompt import ContextMode, QuestionHook
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
     from langchain_core.messages import BaseMessage
     from langchain_core.prompt_values import PromptValue
 
-    from ._io import Drivers
+    from .driver.drivers import Drivers
 
 __all__ = ["RedisSemanticCache"]
 
@@ -64,8 +65,8 @@ class RedisSemanticCache(BaseCache):
             default.
         redis_url: redis://, rediss://, unix:// or redis+sentinel://; by default $REDIS_URL, else
             redis://localhost:6379.
-        distance_threshold: Largest cosine distance (0 to 2) of a hit. The right value depends on
-            the embedding model: see docs/quality.md.
+        distance_threshold: Largest cosine distance (0 to 2) of a hit. By default what is known for
+            the embedding model, and a cautious 0.05 for others: see docs/quality.md.
         ttl: Seconds (or a timedelta) that an entry lives; None keeps entries until Redis evicts
             them.
         name: Names the entries and the index; caches with different names share nothing.
@@ -81,7 +82,7 @@ class RedisSemanticCache(BaseCache):
             gets the messages, returns (text, identical), or None to leave the call alone.
         policy: Decides about candidates instead of `distance_threshold` and `guards`.
         verifier: Is asked about candidates between two distances unless a guard has objected; see
-            `langchain_redis_semcache.verify`. Farther ones are never served then.
+            `langchain_redis_semcache.policies`. Farther ones are never served then.
         verify_between: The two distances.
         verify: "inline" waits for the verifier; "background" serves a miss and makes the question,
             if the verifier approves, an alias that is an exact hit from then on.
@@ -112,7 +113,7 @@ class RedisSemanticCache(BaseCache):
         self,
         embeddings: Embeddings | None = None,
         redis_url: str | None = None,
-        distance_threshold: float = DEFAULT_THRESHOLD,
+        distance_threshold: float | None = None,
         ttl: float | timedelta | None = None,
         name: str | None = None,
         prefix: str | None = None,
@@ -136,7 +137,7 @@ class RedisSemanticCache(BaseCache):
         max_question_chars: int | None = 1000,
         max_answer_bytes: int = 1_000_000,
         redis_timeout: float | timedelta = 0.5,
-        embedding_timeout: float | timedelta | None = 5.0,
+        embedding_timeout: float | timedelta | None = 2.0,
         embedding_id: str | None = None,
         index_type: IndexType = "hnsw",
         vector_type: VectorType = "float32",
@@ -145,18 +146,19 @@ class RedisSemanticCache(BaseCache):
         listeners: Iterable[Listener] = (),
     ) -> None:
         # redis and openai take half a second to import: not before a cache is made.
-        from ._connect import open_links
-        from ._embedder import Embedder
-        from ._embedder import embedding_id as identify
-        from ._io import Drivers
-        from ._workers import Workers
+        from .bounded.threads import Workers
+        from .driver.drivers import Drivers
+        from .driver.embedder import Embedder
+        from .driver.embedder import embedding_id as identify
+        from .transport.connect import open_links
 
         one_of("context", context, ("full", "system", "none"))
         one_of("index_type", index_type, ("hnsw", "flat"))
         one_of("vector_type", vector_type, ("float32", "float16", "bfloat16"))
         self.name = joined_name(name, prefix)
         embeddings = checked_embeddings(embeddings)
-        policy = chosen_policy(policy, distance_threshold, guards)
+        model = identify(embeddings)
+        policy = chosen_policy(policy, distance_threshold, guards, model)
         verification = None
         if verifier is not None:
             one_of("verify", verify, ("inline", "background"))
@@ -175,7 +177,7 @@ class RedisSemanticCache(BaseCache):
                 raise ConfigurationError(f"{argument} must be a callable, see its type in the docs")
         if callable(listeners):
             raise ConfigurationError("listeners must be a list, e.g. listeners=[listener]")
-        schema = Schema(self.name, embedding_id or identify(embeddings), vector_type, index_type)
+        schema = Schema(self.name, embedding_id or model, vector_type, index_type)
         self._options = OptionStack()
         self._reporter = Reporter(self.name, listeners)
         settings = Settings(
@@ -204,7 +206,7 @@ class RedisSemanticCache(BaseCache):
         budget = seconds("redis_timeout", redis_timeout, "e.g. redis_timeout=0.5")
         patience = None
         if embedding_timeout is not None:
-            patience = seconds("embedding_timeout", embedding_timeout, "e.g. embedding_timeout=5")
+            patience = seconds("embedding_timeout", embedding_timeout, "e.g. embedding_timeout=2")
         workers = Workers()
         # Threads of its own: an embedder that hangs must not keep Redis from being reached.
         embedder = Embedder(embeddings, Workers(), patience, self._reporter)
@@ -220,8 +222,7 @@ class RedisSemanticCache(BaseCache):
 
     def __repr__(self) -> str:
         # A model may be named by an endpoint, with credentials in it.
-        parts = self._core.settings.schema.embedding_id.split(" ")
-        embedding = " ".join(part for part in parts if "://" not in part)
+        embedding = without_urls(self._core.settings.schema.embedding_id)
         return f"RedisSemanticCache(name={self.name!r}, embedding={embedding!r})"
 
     # -- BaseCache ---------------------------------------------------------------------------
@@ -248,12 +249,12 @@ class RedisSemanticCache(BaseCache):
 
         Raises `CacheUnavailableError` where that did not work.
         """
-        self._drivers.run(_admin.clear(self._core))
+        self._drivers.run(admin.clear(self._core))
 
     @override
     async def aclear(self, **kwargs: Any) -> None:
         """Remove what `clear` removes."""
-        await self._drivers.arun(_admin.clear(self._core))
+        await self._drivers.arun(admin.clear(self._core))
 
     # -- looking at it and undoing -----------------------------------------------------------
 
@@ -267,11 +268,12 @@ class RedisSemanticCache(BaseCache):
         prompt_or_messages: str | PromptValue | Sequence[BaseMessage],
         llm_string_or_model: str | BaseLanguageModel[Any],
     ) -> Explanation:
-        """Say what a lookup would do and why, without serving, storing or counting anything."""
+        """Say what a lookup would do and why; later calls go as if nobody had asked."""
         llm_string = as_llm_string(llm_string_or_model)
         prompt = as_prompt(prompt_or_messages, llm_string_or_model)
         with self._reporter.muted():
-            return self._drivers.run(explain(self._core, self._options, prompt, llm_string))
+            flow = explain(self._core, self._options, prompt, llm_string)
+            return self._drivers.run(flow, glance=True)
 
     async def aexplain(
         self,
@@ -282,23 +284,24 @@ class RedisSemanticCache(BaseCache):
         llm_string = as_llm_string(llm_string_or_model)
         prompt = as_prompt(prompt_or_messages, llm_string_or_model)
         with self._reporter.muted():
-            return await self._drivers.arun(explain(self._core, self._options, prompt, llm_string))
+            flow = explain(self._core, self._options, prompt, llm_string)
+            return await self._drivers.arun(flow, glance=True)
 
     def delete_entry(self, entry: str) -> bool:
         """Remove one entry by its key, as hits and `explain` name it; tell whether it was there."""
-        return self._drivers.run(_admin.delete_entry(self._core, entry))
+        return self._drivers.run(admin.delete_entry(self._core, entry))
 
     async def adelete_entry(self, entry: str) -> bool:
         """Remove one entry by its key."""
-        return await self._drivers.arun(_admin.delete_entry(self._core, entry))
+        return await self._drivers.arun(admin.delete_entry(self._core, entry))
 
     def delete_tagged(self, *tags: str) -> int:
         """Remove all entries that carry any of the tags; return how many."""
-        return self._drivers.run(_admin.delete_tagged(self._core, tags))
+        return self._drivers.run(admin.delete_tagged(self._core, tags))
 
     async def adelete_tagged(self, *tags: str) -> int:
         """Remove all entries that carry any of the tags; return how many."""
-        return await self._drivers.arun(_admin.delete_tagged(self._core, tags))
+        return await self._drivers.arun(admin.delete_tagged(self._core, tags))
 
     # -- options of single calls -------------------------------------------------------------
 
@@ -342,11 +345,11 @@ class RedisSemanticCache(BaseCache):
 
         Optional: for applications that want to fail at start rather than run without a cache.
         """
-        self._drivers.run(_admin.setup(self._core))
+        self._drivers.run(admin.setup(self._core))
 
     async def asetup(self) -> None:
         """Do what `setup` does."""
-        await self._drivers.arun(_admin.setup(self._core))
+        await self._drivers.arun(admin.setup(self._core))
 
     def close(self) -> None:
         """Close the connections that this object opened; a passed client stays open."""
@@ -394,17 +397,23 @@ class RedisSemanticCache(BaseCache):
 
     def _run(self, operation: Operation, flow: Flow[T]) -> T | None:
         try:
-            return self._drivers.run(flow)
+            result = self._drivers.run(flow)
         except Exception as error:
+            let_through(error)
             self._unforeseen(operation, error)
             return None
+        self._reporter.recovered("internal")
+        return result
 
     async def _arun(self, operation: Operation, flow: Flow[T]) -> T | None:
         try:
-            return await self._drivers.arun(flow)
+            result = await self._drivers.arun(flow)
         except Exception as error:
+            let_through(error)
             self._unforeseen(operation, error)
             return None
+        self._reporter.recovered("internal")
+        return result
 
     def _unforeseen(self, operation: Operation, error: Exception) -> None:
         """A policy, a hook or we ourselves have a bug: the chat call goes on."""

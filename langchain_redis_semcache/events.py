@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Literal, Protocol, TypeAlias
+
+from ._signals import let_through
 
 __all__ = [
     "Audited",
@@ -146,11 +149,18 @@ _CONSEQUENCES = {
     "search": _ONLY_IDENTICAL,
     "embedding": _ONLY_IDENTICAL,
     "store": "answers are not stored, stored ones are still served",
+    "model": "calls that bind objects without a repr of their own are left to the model",
     "entry": "the model is asked and its answer replaces the entry",
     "verifier": "questions that need it are answered by the model",
     "judge": "the audit has less to go by",
     "audit": "the audit has less to go by",
 }
+
+
+_BY_CALL = frozenset({"internal", "namespace", "question"})
+"""What fails in one call and works in the next: that it works says little."""
+QUIET_SECONDS = 60.0
+"""Such a failure is over when it has not been seen for so long."""
 
 
 class LogListener:
@@ -159,9 +169,11 @@ class LogListener:
     Every cache has one.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._name = name
-        self._failing: set[str] = set()
+        self._clock = clock
+        self._failing: dict[str, float] = {}
+        """When it last failed, by stage."""
 
     def __call__(self, event: Event, /) -> None:
         if isinstance(event, Failed):
@@ -171,8 +183,8 @@ class LogListener:
                 event.stage == "store" and "redis" in self._failing
             )
             new = event.stage not in self._failing and not known
-            if new:
-                self._failing.add(event.stage)
+            if new or event.stage in self._failing:
+                self._failing[event.stage] = self._clock()
             _LOGGER.log(
                 logging.WARNING if new else logging.DEBUG,
                 "semcache %s: %s failed (%s); %s%s",
@@ -190,8 +202,10 @@ class LogListener:
 
     def recovered(self, stage: str) -> None:
         """Say once that what had failed works again."""
-        if stage in self._failing:
-            self._failing.discard(stage)
+        failed = self._failing.get(stage)
+        if failed is None or (stage in _BY_CALL and self._clock() - failed < QUIET_SECONDS):
+            return
+        if self._failing.pop(stage, None) is not None:  # no other thread was faster
             _LOGGER.info("semcache %s: %s works again", self._name, stage)
 
 
@@ -273,6 +287,7 @@ class Reporter:
         self._seconds = {"embedding": 0.0, "redis": 0.0, "verifier": 0.0}
         self._breakers = {"redis": "closed", "store": "closed", "embedding": "closed"}
         self._muted: ContextVar[bool] = ContextVar("semcache_muted", default=False)
+        self._said: set[Event] = set()
 
     @contextmanager
     def muted(self) -> Iterator[None]:
@@ -292,8 +307,15 @@ class Reporter:
         for listener in self._listeners:
             try:
                 listener(event)
-            except Exception:
+            except Exception as error:
+                let_through(error)
                 _LOGGER.debug("semcache: a listener raised", exc_info=True)
+
+    def once(self, event: Event) -> None:
+        """Emit an event that says the same each time, the first time only."""
+        if event not in self._said and not self._muted.get():
+            self._said.add(event)
+            self.emit(event)
 
     def recovered(self, stage: str) -> None:
         """Note that a stage works; costs nothing while nothing had failed."""

@@ -30,6 +30,8 @@ COMPLETE: list[Generation] = [
     chat(response_metadata={"finish_reason": "STOP"}),
     chat("", tool_calls=[CALL]),
     chat("", tool_calls=[CALL], response_metadata={"finish_reason": "tool_calls"}),
+    chat(response_metadata={"normalized_finish_reason": "stop", "finish_state": "complete"}),
+    chat("", tool_calls=[CALL], response_metadata={"normalized_finish_reason": "tool_call"}),
     chat("", additional_kwargs={"function_call": {"name": "f"}}),
     chat([{"type": "image", "url": "data:,"}]),
     chat([{"type": "text", "text": "Paris"}]),
@@ -61,6 +63,15 @@ INCOMPLETE: list[tuple[Generation, str]] = [
     ),
     (chat(response_metadata={"status": "incomplete"}), "finish_reason_incomplete"),
     (chat("", tool_calls=[CALL], info={"finish_reason": "length"}), "finish_reason_length"),
+    # As langchain-core 1.8.4 words what each provider says in its own way.
+    *(
+        (
+            chat(response_metadata={"finish_reason": "new", "normalized_finish_reason": reason}),
+            f"finish_reason_{reason}",
+        )
+        for reason in ("length", "content_filter", "refusal", "context_exceeded", "error")
+    ),
+    (chat(response_metadata={"finish_state": "suspended"}), "finish_reason_suspended"),
     (chat(additional_kwargs={"refusal": "I cannot"}), "finish_reason_refusal"),
     (chat([{"type": "refusal", "refusal": "I cannot"}]), "finish_reason_refusal"),
     (chat(invalid_tool_calls=[BROKEN]), "invalid_tool_calls"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 import sys
 from datetime import timedelta
@@ -13,8 +14,9 @@ from langchain_core.caches import BaseCache
 from langchain_core.outputs import Generation
 
 from langchain_redis_semcache import ConfigurationError, DistancePolicy, RedisSemanticCache
+from langchain_redis_semcache import events as events_module
 from langchain_redis_semcache.events import Event, Failed
-from tests.flows import MODEL, Fixed, chat
+from tests.lab import MODEL, Fixed, chat
 
 SECRET = "s3cret-of-sixteen"
 
@@ -68,6 +70,49 @@ def test_nonsense(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(ConfigurationError, match=message) as caught:
         make(**arguments)
     assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("model", "arguments", "threshold"),
+    [
+        ("sentence-transformers/all-MiniLM-L6-v2", {}, 0.15),
+        ("text-embedding-3-small", {}, 0.15),
+        ("wordllama-l2-supercat-256", {}, 0.10),
+        ("fixed-1", {}, 0.05),
+        ("fixed-1", {"embedding_id": "text-embedding-3-small"}, 0.05),
+        ("fixed-1", {"distance_threshold": 0.15}, 0.15),
+        ("wordllama-l2-supercat-256", {"distance_threshold": 0}, 0.0),
+        ("fixed-1", {"policy": DistancePolicy()}, 0.15),
+    ],
+)
+def test_threshold_of_the_model(
+    model: str, arguments: dict[str, Any], threshold: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Without a number the threshold is the embedding model's; a cautious guess is said once."""
+    caplog.set_level(logging.INFO)
+    embeddings = Fixed()
+    embeddings.model = model
+    cache = RedisSemanticCache(embeddings, **arguments)
+    assert cache._core.settings.policy.distance_threshold == threshold
+    lines = [record.getMessage() for record in caplog.records]
+    assert len(lines) == (threshold == 0.05)
+    assert all("semcache calibrate" in line and "model=fixed-1" in line for line in lines)
+
+
+def test_patience_by_default() -> None:
+    """A lookup waits for Redis for half a second, and two for an embedder that hangs."""
+    drivers = make()._drivers
+    assert (drivers._budget, drivers._embedder._timeout) == (0.5, 2.0)
+
+
+def test_no_endpoint_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    """A model that is named by an endpoint with credentials is not logged with them."""
+    caplog.set_level(logging.INFO)
+    embeddings = Fixed()
+    embeddings.model = f"https://user:{SECRET}@host"
+    RedisSemanticCache(embeddings)
+    assert "no distance threshold is known" in caplog.text
+    assert SECRET not in caplog.text
 
 
 def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -177,6 +222,26 @@ async def test_bugs_stay_inside(caplog: pytest.LogCaptureFixture) -> None:
     assert SECRET not in caplog.text
     foreign: Any = [object()]
     make().update(prompt, MODEL, foreign)
+
+
+def test_a_bug_that_is_gone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A rule that raised and works again is one warning with an end."""
+    monkeypatch.setattr(events_module, "QUIET_SECONDS", 0.0)
+    caplog.set_level(logging.INFO)
+    broken = [True]
+
+    def admission(question: str, generations: object, /) -> str | None:
+        if broken:
+            raise RuntimeError(SECRET)
+        return "no"
+
+    cache = make(admission=admission, distance_threshold=0.15)
+    cache.update(chat("q"), MODEL, [Generation(text="a")])
+    broken.clear()
+    cache.update(chat("q"), MODEL, [Generation(text="a")])
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
 
 
 async def test_life_cycle() -> None:

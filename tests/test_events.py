@@ -142,6 +142,27 @@ def test_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     assert caplog.records[0].semcache_stage == "redis"  # type: ignore[attr-defined]
 
 
+@pytest.mark.parametrize("stage", ["internal", "namespace", "question"])
+def test_a_hook_is_believed_after_a_minute(stage: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What fails in one call and works in the next is one warning, with an end when it is quiet."""
+    caplog.set_level(logging.INFO)
+    now = [0.0]
+    log = LogListener("app", lambda: now[0])
+    for at in (0.0, 30.0, 80.0):
+        now[0] = at
+        log(Failed("lookup", stage, "KeyError"))
+        log.recovered(stage)
+    now[0] = 139.0
+    log.recovered(stage)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    now[0] = 140.0
+    for _ in range(2):
+        log.recovered(stage)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    log(Failed("lookup", stage, "KeyError"))
+    assert caplog.records[-1].levelname == "WARNING"
+
+
 def test_each_stage_warns(caplog: pytest.LogCaptureFixture) -> None:
     """Another stage's failure is another warning, and says what still works."""
     reporter = Reporter("app", [])

@@ -120,6 +120,8 @@ class Application:
         self.loop = loop
         self.events: list[Event] = []
         self.embeddings = kwargs.pop("embeddings", None) or WordEmbeddings()
+        if "policy" not in kwargs:
+            kwargs.setdefault("distance_threshold", 0.15)
         self.budget = kwargs.setdefault("redis_timeout", BUDGET)
         self.cache = TimedCache(self.embeddings, listeners=[self.events.append], **kwargs)
         self.model = Parrot(cache=self.cache)

@@ -14,13 +14,13 @@ from typing import TypeVar
 
 import redis
 
-from langchain_redis_semcache._embedded_server import (
-    configuration,
-    free_port,
-)
-from langchain_redis_semcache._server_files import (
+from langchain_redis_semcache.embedded.files import (
     Candidate,
     installed_candidates,
+)
+from langchain_redis_semcache.embedded.server import (
+    configuration,
+    free_port,
 )
 
 Self = TypeVar("Self", bound="RawServer")

@@ -9,8 +9,8 @@ import pytest
 from integration_tests.faults.conftest import MakeApplication
 from integration_tests.faults.harness import SLACK, Application, eventually, new_question
 from integration_tests.faults.proxy import FaultProxy
-from langchain_redis_semcache._breaker import Breaker, State, SuspendedError
-from langchain_redis_semcache._workers import Workers
+from langchain_redis_semcache.bounded.breaker import Breaker, State, SuspendedError
+from langchain_redis_semcache.bounded.threads import Workers
 from langchain_redis_semcache.events import BreakerChanged
 
 

@@ -21,8 +21,8 @@ from integration_tests.faults.proxy import FaultProxy
 from integration_tests.faults.scripted_redis import ScriptedRedis, in_turn, resp
 from integration_tests.faults.servers import RawServer
 from integration_tests.support import LLM, asked, told
-from langchain_redis_semcache._embedded_server import free_port
 from langchain_redis_semcache.embedded import EmbeddedRedis
+from langchain_redis_semcache.embedded.server import free_port
 
 
 def openssl(folder: Path, *arguments: str) -> None:

@@ -19,7 +19,7 @@ from integration_tests.faults.harness import (
     WordEmbeddings,
     new_question,
 )
-from langchain_redis_semcache._embedder import _is_native
+from langchain_redis_semcache.driver.embedder import _is_native
 
 D = 64
 

@@ -30,9 +30,9 @@ from integration_tests.faults.scripted_redis import (
     in_turn,
     resp,
 )
-from langchain_redis_semcache import _codec
-from langchain_redis_semcache._embedded_server import free_port
 from langchain_redis_semcache.embedded import EmbeddedRedis
+from langchain_redis_semcache.embedded.server import free_port
+from langchain_redis_semcache.entry import answer
 
 NETWORK: dict[str, Callable[[FaultProxy], None]] = {
     "black hole": lambda proxy: proxy.deaf(),
@@ -146,7 +146,7 @@ def test_replies_of_a_wrong_kind(command: str, reply: object, make_app: MakeAppl
 
 def test_a_reply_too_many(make_app: MakeApplication) -> None:
     """A reply that nobody asked for is not taken for the answer to the next question."""
-    stolen = [_codec.encode([Generation(text="another question's answer")]), b"1.0"]
+    stolen = [answer.encode([Generation(text="another question's answer")]), b"1.0"]
     script: dict[str, Any] = {
         # All further replies come one command late: the next HMGET would get that of EXEC.
         "HMGET": lambda command: encode([None, None]) + encode(stolen),

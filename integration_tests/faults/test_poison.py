@@ -288,7 +288,7 @@ def test_nothing_is_said(
 
 def test_the_environment_is_not_read(redis_url: str, name: str) -> None:
     """Decoding does not look at the environment at all."""
-    from langchain_redis_semcache import _codec
+    from langchain_redis_semcache.entry import answer
 
     looked: list[str] = []
 
@@ -304,8 +304,8 @@ def test_the_environment_is_not_read(redis_url: str, name: str) -> None:
     try:
         for poison in POISONS.values():
             try:
-                _codec.decode(json.dumps(poison).encode())
-            except _codec.DecodeError:
+                answer.decode(json.dumps(poison).encode())
+            except answer.DecodeError:
                 continue
     finally:
         os.environ = before  # noqa: B003

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -54,6 +55,37 @@ def test_cancellation(app: Application, proxy: FaultProxy) -> None:
             assert app(question)
     assert proxy.connections_total - before <= 8
     assert not app.failures()
+
+
+class SoftLimitError(Exception):
+    """As a task queue's signal handler raises it."""
+
+
+def test_a_soft_time_limit_goes_through(
+    way: str, make_app: MakeApplication, proxy: FaultProxy
+) -> None:
+    """A limit that strikes while Redis is silent reaches the application, and harms nothing."""
+    if way == "async":
+        pytest.skip("an event loop's own signal handlers raise nothing into a task")
+    app = make_app(proxy.url, redis_timeout=20)
+    question = app.warm_up()
+
+    def end(*_: object) -> None:
+        raise SoftLimitError
+
+    before = signal.signal(signal.SIGALRM, end)
+    proxy.deaf()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(SoftLimitError):
+            app.cache.lookup(asked(question), LLM)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not app.failures()
+    assert app.cache.stats.breakers["redis"] == "closed"
+    proxy.pass_through()
+    assert app(question)
 
 
 @pytest.mark.usefixtures("only_async")
@@ -217,7 +249,9 @@ from integration_tests.faults.harness import WordEmbeddings, new_question
 from integration_tests.support import Parrot, parroted
 from langchain_redis_semcache import RedisSemanticCache
 
-cache = RedisSemanticCache(WordEmbeddings(), sys.argv[1], name=sys.argv[2], redis_timeout=10)
+cache = RedisSemanticCache(
+    WordEmbeddings(), sys.argv[1], 0.15, name=sys.argv[2], redis_timeout=10
+)
 model = Parrot(cache=cache)
 known = [new_question() for _ in range(5)]
 

@@ -1,0 +1,107 @@
+"""What the core asks its driver to do, and what can come back: the seam between both.
+
+Neither side knows the other: the core imports no redis and no asyncio, the drivers decide nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias, TypeVar
+
+T = TypeVar("T")
+
+Argument: TypeAlias = str | bytes | int | float
+Command: TypeAlias = tuple[Argument, ...]
+
+
+LARGE = 64 * 1024
+"""Work on more than this many bytes takes about a millisecond: off the event loop with it."""
+
+
+# Not frozen: that alone would double what it costs to make one.
+@dataclass(slots=True)
+class Send:
+    """Send these commands in one round trip; the answer is one reply (or `ErrorReply`) each."""
+
+    commands: Sequence[Command]
+    atomic: bool = False
+    """All or none of them, as one transaction."""
+    write: bool = False
+    """It changes data: that can be refused or hang while reading works."""
+    timeout: float | None = None
+    """Seconds for this request alone, whatever the budget and the breaker say: administration."""
+
+
+@dataclass(slots=True)
+class Embed:
+    """Embed this text; the answer is what the embedder returned, unchecked."""
+
+    text: str
+
+
+@dataclass(slots=True)
+class Work:
+    """Compute this; a driver with an event loop moves it off the loop where it is large."""
+
+    function: Callable[[], Any]
+    size: int
+    """Characters or bytes that the function goes over."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """Call what the application gave us and may take long; the answer is what it returns."""
+
+    subject: Any
+    """An object with `method` and, where it can, `a` + method; or a callable, sync or async."""
+    method: str
+    arguments: tuple[Any, ...]
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Later:
+    """Run this flow without anybody waiting for it; the answer is whether it will be run."""
+
+    flow: Flow[None]
+
+
+Request: TypeAlias = Send | Embed | Work | Ask | Later
+Flow: TypeAlias = Generator[Request, Any, T]
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """An error that Redis answered to one command."""
+
+    code: str
+    """Its first word, such as OOM, NOPERM, WRONGTYPE or ERR."""
+    text: str
+    """The whole of it: for recognising it, never for a log."""
+
+
+class RedisUnavailableError(Exception):
+    """A round trip did not take place or was not finished in time; `label` is fit for a log."""
+
+    def __init__(self, label: str, *, suspended: bool = False) -> None:
+        super().__init__(label)
+        self.label = label
+        self.suspended = suspended
+
+
+class EmbeddingUnavailableError(Exception):
+    """The embedder raised, timed out or is suspended; `label` is fit for a log."""
+
+    def __init__(self, label: str, *, suspended: bool = False) -> None:
+        super().__init__(label)
+        self.label = label
+        self.suspended = suspended
+
+
+class AskFailedError(Exception):
+    """What was asked raised or took too long; `label` is fit for a log."""
+
+    def __init__(self, label: str) -> None:
+        super().__init__(label)
+        self.label = label

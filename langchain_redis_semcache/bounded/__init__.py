@@ -1,0 +1,1 @@
+"""Calls that may hang or fail, each with an end."""

@@ -1,0 +1,21 @@
+"""Which threshold suits an embedding model and one's own questions? Offline, from labelled data."""
+
+from .calibration import EmbeddingError, calibrate
+from .labels import Clustered, Pair, load_pairs
+from .learning import Trial
+from .replay import Row
+from .report import write_report
+from .result import Calibration, Example
+
+__all__ = [
+    "Calibration",
+    "Clustered",
+    "EmbeddingError",
+    "Example",
+    "Pair",
+    "Row",
+    "Trial",
+    "calibrate",
+    "load_pairs",
+    "write_report",
+]

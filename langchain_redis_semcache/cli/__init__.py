@@ -1,0 +1,1 @@
+"""The `semcache` command; it uses what an application could use, and nothing else."""

@@ -1,0 +1,162 @@
+"""The two drivers: they run the core's generators and perform what these ask for.
+
+They know budgets and breakers, and turn every failure into one of the two exceptions that the
+core expects. What they decide, they decide in the functions that both share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any, Literal, TypeVar
+
+from .._effects import LARGE, Ask, Embed, Flow, Later, RedisUnavailableError, Send, Work
+from .._signals import let_through
+from ..bounded.breaker import Breaker, State, SuspendedError
+from ..bounded.threads import Workers
+from ..events import BreakerChanged, Reporter
+from ..transport.connect import Links
+from ..transport.replies import label
+from .background import Background
+from .embedder import Embedder
+
+T = TypeVar("T")
+
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 4.0
+"""Seconds, give or take a quarter: a long outage costs one timeout in each, and its end is noticed
+after no more than that."""
+
+
+class Drivers:
+    """Runs flows, sync and async, with one total Redis budget per flow."""
+
+    def __init__(
+        self, links: Links, embedder: Embedder, workers: Workers, budget: float, reporter: Reporter
+    ) -> None:
+        self._links = links
+        self._embedder = embedder
+        self._workers = workers
+        self._budget = budget
+        self.background = Background(reporter)
+
+        def breaker(subject: Literal["redis", "store"]) -> Breaker:
+            def changed(state: State) -> None:
+                reporter.emit(BreakerChanged(subject, state))
+
+            return Breaker(changed, failures=1, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
+
+        self.breaker = breaker("redis")
+        self.store_breaker = breaker("store")
+
+    def run(self, flow: Flow[T], glance: bool = False) -> T:
+        """Run a flow in this thread; at a `glance` no breaker learns from it."""
+        left = self._budget
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    reply: Any
+                    if isinstance(request, Send):
+                        started = time.monotonic()
+                        try:
+                            reply = self._send(request, left, glance)
+                        finally:
+                            left -= time.monotonic() - started
+                    elif isinstance(request, Embed):
+                        reply = self._embedder.embed(request.text, glance)
+                    elif isinstance(request, Ask):
+                        reply = self.background.ask(request)
+                    elif isinstance(request, Later):
+                        reply = self.background.start(self.run, request.flow)
+                    else:
+                        reply = request.function()
+                except Exception as error:
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(reply)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    async def arun(self, flow: Flow[T], glance: bool = False) -> T:
+        """Do as a task what `run` does."""
+        left = self._budget
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    reply: Any
+                    if isinstance(request, Send):
+                        started = time.monotonic()
+                        try:
+                            reply = await self._asend(request, left, glance)
+                        finally:
+                            left -= time.monotonic() - started
+                    elif isinstance(request, Embed):
+                        reply = await self._embedder.aembed(request.text, glance)
+                        if (turn := self._links.on_running_loop().pace.turn()) is not None:
+                            await turn
+                    elif isinstance(request, Ask):
+                        reply = await self.background.aask(request)
+                    elif isinstance(request, Later):
+                        reply = self.background.astart(self.arun, request.flow)
+                    else:
+                        reply = await self._awork(request)
+                except Exception as error:
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(reply)
+        except StopIteration as stop:
+            result: T = stop.value
+            return result
+
+    def _send(self, request: Send, left: float, glance: bool) -> Sequence[Any]:
+        try:
+            if request.timeout is not None:
+                return self._links.sync.exchange(request.commands, request.atomic, request.timeout)
+            with self._guard(request, glance):
+                return self._links.sync.exchange(request.commands, request.atomic, left)
+        except Exception as error:
+            raise _unavailable(error) from None
+
+    async def _asend(self, request: Send, left: float, glance: bool) -> Sequence[Any]:
+        try:
+            link = self._links.on_running_loop()
+            if request.timeout is not None:
+                return await link.exchange(request.commands, request.atomic, request.timeout)
+            with self._guard(request, glance):
+                return await link.exchange(request.commands, request.atomic, left)
+        except Exception as error:
+            raise _unavailable(error) from None
+
+    def _guard(self, request: Send, glance: bool) -> AbstractContextManager[None]:
+        """Writes have a breaker of their own, or reads that work would close it each time."""
+        if glance:
+            return self.breaker.glance()
+        if not request.write:
+            return self.breaker
+        # Where nothing but writes is going on, one of them has to be the probe.
+        return self.store_breaker if self.breaker.state == "closed" else self._both()
+
+    @contextmanager
+    def _both(self) -> Iterator[None]:
+        with self.breaker, self.store_breaker:
+            yield
+
+    async def _awork(self, request: Work) -> Any:
+        if request.size <= LARGE:
+            if (turn := self._links.on_running_loop().pace.turn()) is not None:
+                await turn
+            return request.function()
+        return await asyncio.wrap_future(self._workers.submit(request.function))
+
+
+def _unavailable(error: Exception) -> RedisUnavailableError:
+    if isinstance(error, SuspendedError):
+        return RedisUnavailableError("suspended", suspended=True)
+    let_through(error)
+    late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
+    return RedisUnavailableError("TimeoutError" if late else label(error))

@@ -1,0 +1,1 @@
+"""What lies in Redis, as bytes and as commands; pure."""

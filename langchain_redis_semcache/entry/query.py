@@ -1,0 +1,144 @@
+"""FT.SEARCH: how the nearest entries are asked for, and its replies in RESP2 and RESP3."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from .._effects import Command
+from ..question.digest import raw
+
+_FIELDS = ("prompt", "response", "created_at")
+CANDIDATES = 4
+"""The nearest may be vetoed by a guard while the next is right; more than a few never matter."""
+EF_RUNTIME = 64
+"""Finds what 32 loses among real sentences in many scopes; docs/benchmarks.md has the numbers."""
+
+
+@dataclass(slots=True)
+class Found:
+    """One document of a search reply."""
+
+    key: str
+    distance: float
+    fields: Mapping[bytes, Any]
+    """As they are stored; most candidates are never looked at more closely."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """The searches of one index, as commands."""
+
+    index: str
+    hnsw: bool
+    fields: tuple[str, ...] = ()
+    """What is wanted of an entry besides `_FIELDS`; each costs a lookup per candidate."""
+
+    def knn(self, vector: bytes) -> Command:
+        """Return the search among all scopes: cheap at every size of the index."""
+        return (*self._unfiltered, vector, *self._tail)
+
+    def knn_within(self, scope: str, vector: bytes) -> Command:
+        """Return the search within one scope."""
+        return (*self._head(f"@scope:{{{scope}}}"), vector, *self._tail)
+
+    def _head(self, where: str) -> Command:
+        # The exact search within a scope has no use for a width.
+        option = f" EF_RUNTIME {EF_RUNTIME}" if self.hnsw and where == "*" else ""
+        query = f"{where}=>[KNN {CANDIDATES} @vector $v{option} AS distance]"
+        return ("FT.SEARCH", self.index, query, "PARAMS", 2, "v")
+
+    @cached_property
+    def _unfiltered(self) -> Command:
+        return self._head("*")
+
+    @cached_property
+    def _tail(self) -> Command:
+        fields = ("distance", *_FIELDS, *self.fields)
+        order = ("SORTBY", "distance", "LIMIT", 0, CANDIDATES, "DIALECT", 2)
+        return ("RETURN", len(fields), *fields, *order)
+
+
+def parse(reply: Any) -> Iterator[Found]:
+    """Read a reply of either protocol, in its order, nearest first; one by one, as most are not
+    looked at. Documents without a usable distance are left out.
+    """
+    for key, fields in _documents(reply):
+        fields = _fields(fields)
+        distance = _number(fields.get(b"distance"))
+        if distance is not None and (key := text(key)):
+            # The server's rounding can leave identical vectors slightly below zero.
+            yield Found(key, max(0.0, distance), fields)
+
+
+def is_exhausted(reply: Any, threshold: float) -> bool:
+    """Tell whether a search looked beyond the threshold: then no further entry can be within.
+
+    Entries that expired meanwhile take a place in the reply without having a distance.
+    """
+    if len(_documents(reply)) < CANDIDATES:
+        return True
+    return any(found.distance > threshold for found in parse(reply))
+
+
+def parse_keys(reply: Any) -> list[str]:
+    """Read the reply to a search with NOCONTENT."""
+    if isinstance(reply, (list, tuple)) and reply and isinstance(reply[0], int):
+        return [text(key) for key in reply[1:]]
+    return [text(key) for key, _ in _documents(reply)]
+
+
+def _documents(reply: Any) -> list[tuple[Any, Any]]:
+    """Return keys and fields as they were sent."""
+    if isinstance(reply, (list, tuple)) and reply and isinstance(reply[0], int):  # RESP2
+        return list(zip(reply[1::2], reply[2::2], strict=False))
+    if isinstance(reply, Mapping):  # RESP3
+        results = _get(reply, "results")
+        if not isinstance(results, list):
+            return []
+        return [
+            (_get(item, "id"), _get(item, "extra_attributes"))
+            for item in results
+            if isinstance(item, Mapping)
+        ]
+    if isinstance(reply, (list, tuple)) and len(reply) % 2 == 0:  # RESP3 read as pairs
+        return _documents(dict(zip(map(text, reply[::2]), reply[1::2], strict=True)))
+    return []
+
+
+def _get(mapping: Mapping[Any, Any], name: str) -> Any:
+    return mapping.get(name.encode(), mapping.get(name))
+
+
+def _fields(value: Any) -> Mapping[Any, Any]:
+    if isinstance(value, (list, tuple)):  # None: the document expired during the search
+        try:
+            value = dict(zip(value[::2], value[1::2], strict=False))
+        except TypeError:  # names that are lists
+            return {}
+    if not isinstance(value, dict):
+        return {}
+    if value and isinstance(next(iter(value)), str):  # from a client that decodes
+        return {raw(k): v for k, v in value.items() if isinstance(k, str)}
+    return value
+
+
+def text(value: Any) -> str:
+    """Decode what is meant to be text; an attacker's bytes must not raise."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode("utf-8", "surrogatepass")
+        except UnicodeDecodeError:
+            return value.decode("utf-8", "replace")
+    return value if isinstance(value, str) else ""
+
+
+def _number(value: Any) -> float | None:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None

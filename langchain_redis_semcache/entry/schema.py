@@ -1,0 +1,89 @@
+"""Names and shapes in Redis: index, keys, fields, FT.CREATE.
+
+Everything of one cache is below `{name}::`. Names cannot contain "::", so no cache's prefix is
+the beginning of another's. The variant in a key changes with the embedding model, the vector
+type and the schema version: a new one begins beside the old one and neither sees the other.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .._effects import Command
+from ..errors import ConfigurationError
+from ..question.digest import digest
+from .vector import VectorType
+
+SCHEMA_VERSION = 1
+IndexType = Literal["hnsw", "flat"]
+
+# HNSW graph: see docs/benchmarks.md for the measurement that chose them.
+HNSW_M = 16
+HNSW_EF_CONSTRUCTION = 200
+
+_NAME = re.compile(r"[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)*")
+
+
+def check_name(name: str) -> str:
+    """Refuse names that could reach outside of their own keys."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > 128:
+        raise ConfigurationError(
+            "name and prefix must consist of letters, digits, '_', '-', '.' and single ':' between "
+            "them, at most 128 characters, e.g. name='support-bot'; for tenants use namespace="
+        )
+    return name
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Where the entries of one cache with one embedding model live."""
+
+    name: str
+    embedding_id: str
+    vector_type: VectorType
+    index_type: IndexType
+    prefix: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        variant = digest(f"schema {SCHEMA_VERSION}", self.embedding_id, self.vector_type)[:8]
+        object.__setattr__(self, "prefix", f"{self.name}::{variant}:")
+
+    @property
+    def root(self) -> str:
+        """What every key and index of this name begins with, whatever its variant."""
+        return f"{self.name}::"
+
+    def start(self, scope: str) -> str:
+        """Return what the keys of a scope's entries begin with, and no others."""
+        return f"{self.prefix}{scope}:"
+
+    def key(self, scope: str, text: str) -> str:
+        return f"{self.start(scope)}{digest(text)}"
+
+    def index(self, dimensions: int) -> str:
+        return f"{self.prefix}{dimensions}:{self.index_type}"
+
+    def create(self, dimensions: int) -> Command:
+        """Return the FT.CREATE command; it uses only what valkey-search knows as well."""
+        vector: tuple[str | int, ...] = (
+            "TYPE",
+            self.vector_type.upper(),
+            "DIM",
+            dimensions,
+            "DISTANCE_METRIC",
+            "COSINE",
+        )
+        if self.index_type == "hnsw":
+            vector += ("M", HNSW_M, "EF_CONSTRUCTION", HNSW_EF_CONSTRUCTION)
+        return (
+            *("FT.CREATE", self.index(dimensions), "ON", "HASH", "PREFIX", 1, self.prefix),
+            *("SCHEMA", "scope", "TAG", "tag_ids", "TAG"),
+            *("vector", "VECTOR", self.index_type.upper(), len(vector), *vector),
+        )
+
+
+def tag_id(tag: str) -> str:
+    """Return the form in which a tag is indexed: any string is safe in a query this way."""
+    return digest("tag", tag)

@@ -1,0 +1,154 @@
+"""Administration: setup, clear, delete. Asked for explicitly, so a failure is an exception.
+
+Nothing outside of the cache's own root is read or touched; large caches are walked in batches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .._effects import (
+    Command,
+    Embed,
+    EmbeddingUnavailableError,
+    ErrorReply,
+    Flow,
+    RedisUnavailableError,
+    Send,
+)
+from ..entry.query import parse_keys
+from ..entry.schema import tag_id
+from ..entry.vector import VectorError, pack
+from ..errors import CacheUnavailableError
+from .lookup import Core
+from .search import NO_INDEX
+
+BATCH = 500
+SECONDS = 10.0
+"""For each round trip: a walk over a large cache takes as long as it takes."""
+
+# "moved": on a cluster that does not search as a whole an index belongs to one node.
+_NO_INDEX = ("moved", *NO_INDEX)
+
+
+def setup(core: Core) -> Flow[None]:
+    """Embed a text, to learn the dimensions, and create the index."""
+    try:
+        vector = pack((yield Embed("ready")), core.settings.schema.vector_type)
+    except EmbeddingUnavailableError as error:
+        raise CacheUnavailableError(f"the embedder failed: {error.label}") from None
+    except VectorError as error:
+        raise CacheUnavailableError(f"the embedder returned no usable vector: {error}") from None
+    yield from _send([("PING",)])
+    if core.settings.create_index:
+        dimensions = core.search.dimensions(vector)
+        create = core.settings.schema.create(dimensions)
+        yield from _send([create], tolerated=("already exists",))
+        core.search.exists(dimensions)
+
+
+def clear(core: Core) -> Flow[None]:
+    """Drop the indexes first: deleting is cheap once nothing has to be taken out of them."""
+    for index in (yield from _indexes(core)) or ():
+        yield from _send([("FT.DROPINDEX", index)], tolerated=_NO_INDEX)
+    core.search.forget()
+    cursor = "0"
+    while True:
+        cursor, keys = yield from _scan(core, cursor)
+        if keys:
+            yield from _unlink(keys)
+        if cursor == "0":
+            return
+
+
+def delete_entry(core: Core, entry: str) -> Flow[bool]:
+    if not isinstance(entry, str) or not entry.startswith(core.settings.schema.root):
+        return False
+    (reply,) = yield from _send([("UNLINK", entry)])
+    return bool(reply)
+
+
+def delete_tagged(core: Core, tags: Sequence[str]) -> Flow[int]:
+    """Ask every index of this name until it knows no entry with these tags any more."""
+    wanted = {tag_id(tag) for tag in tags}
+    if not wanted:
+        return 0
+    indexes = yield from _indexes(core)
+    if not indexes:  # entries that are served on an exact match only need none
+        return (yield from _delete_tagged_by_scan(core, wanted))
+    deleted = 0
+    query = f"@tag_ids:{{{'|'.join(sorted(wanted))}}}"
+    for index in indexes:
+        while True:
+            search: Command = ("FT.SEARCH", index, query, "NOCONTENT", "LIMIT", 0, BATCH)
+            (reply,) = yield from _send([search], tolerated=_NO_INDEX)
+            if isinstance(reply, ErrorReply):
+                # Just dropped, or on another node of a cluster that does not search as a whole.
+                return deleted + (yield from _delete_tagged_by_scan(core, wanted))
+            keys = parse_keys(reply)
+            removed = (yield from _unlink(keys)) if keys else 0
+            deleted += removed
+            if not removed:  # none left, or only such as have just expired
+                break
+    return deleted
+
+
+def _delete_tagged_by_scan(core: Core, wanted: set[str]) -> Flow[int]:
+    """Without search: look at every entry of this name."""
+    deleted = 0
+    cursor = "0"
+    while True:
+        cursor, keys = yield from _scan(core, cursor)
+        fields = (
+            (yield from _send([("HGET", key, "tag_ids") for key in keys], ("wrongtype",)))
+            if keys
+            else []
+        )
+        tagged = [
+            key
+            for key, value in zip(keys, fields, strict=True)
+            if isinstance(value, bytes) and wanted & set(_text(value).split(","))
+        ]
+        deleted += (yield from _unlink(tagged)) if tagged else 0
+        if cursor == "0":
+            return deleted
+
+
+def _scan(core: Core, cursor: str) -> Flow[tuple[str, list[Any]]]:
+    pattern = f"{core.settings.schema.root}*"
+    (reply,) = yield from _send([("SCAN", cursor, "MATCH", pattern, "COUNT", BATCH)])
+    return _text(reply[0]), list(reply[1])
+
+
+def _unlink(keys: Sequence[Any]) -> Flow[int]:
+    # One key a command, so that a cluster can send each to its shard.
+    replies = yield from _send([("UNLINK", key) for key in keys])
+    return sum(reply for reply in replies if isinstance(reply, int))
+
+
+def _indexes(core: Core) -> Flow[list[str] | None]:
+    """Return the indexes of this name; None where the server has no search or keeps it from us."""
+    root = core.settings.schema.root
+    (reply,) = yield from _send([("FT._LIST",)], tolerated=("unknown command", "permission"))
+    if isinstance(reply, ErrorReply):
+        return None
+    return sorted(name for name in map(_text, reply) if name.startswith(root))
+
+
+def _send(commands: Sequence[Command], tolerated: tuple[str, ...] = ()) -> Flow[Sequence[Any]]:
+    try:
+        replies: Sequence[Any] = yield Send(commands, timeout=SECONDS)
+    except RedisUnavailableError as error:
+        raise CacheUnavailableError(f"Redis did not answer: {error.label}") from None
+    for reply in replies:
+        if not isinstance(reply, ErrorReply):
+            continue
+        if not any(sign in f"{reply.code} {reply.text}".lower() for sign in tolerated):
+            name = commands[0][0]
+            raise CacheUnavailableError(f"Redis refused {name!s}: {reply.code}")
+    return replies
+
+
+def _text(value: Any) -> str:
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

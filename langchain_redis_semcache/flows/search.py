@@ -1,0 +1,159 @@
+"""The search index as the core uses it: found lazily, made once, missed without an error.
+
+No FT.INFO: what the server answers to the searches themselves says whether there is an index. An
+entry of another scope never hides one of ours: the search may go on inside of the scope where such
+entries took the places of ours.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from .._effects import Command, ErrorReply, Flow
+from ..entry import query
+from ..entry.schema import Schema
+from ..entry.vector import BYTES_PER_NUMBER, VectorType
+from ..events import Failed, Operation, Reporter
+
+RETRY_SECONDS = 60.0
+"""How long a server that cannot search at all is not asked for a search again."""
+
+NO_INDEX = ("no such index", "unknown index name", "index not found")
+# Distances below are those of equal vectors: the largest found for such, with some room.
+_ROUNDING: dict[VectorType, float] = {"float32": 1e-6, "float16": 6e-4, "bfloat16": 5e-3}
+_PERMANENT = {
+    "unknown command": "NoSearchModule",
+    "on db != 0": "OnlyDatabase0IsSearchable",
+}
+
+Sender: TypeAlias = Callable[[Sequence[Command]], Flow[Sequence[Any]]]
+
+
+@dataclass(slots=True)
+class Nearest:
+    """What a search among all scopes found."""
+
+    ours: Iterator[query.Found]
+    """The candidates of the scope, nearest first; read one by one, and once."""
+    _reply: Any
+
+    def hides(self, seen: int, threshold: float) -> bool:
+        """Tell whether others took places in which more than those `seen` might have stood."""
+        return seen < query.CANDIDATES and not query.is_exhausted(self._reply, threshold)
+
+
+class SearchIndex:
+    """The indexes of one cache: one for every number of dimensions that its embedder returns."""
+
+    def __init__(
+        self, schema: Schema, reporter: Reporter, create: bool, fields: tuple[str, ...] = ()
+    ) -> None:
+        self._schema = schema
+        self._reporter = reporter
+        self._create = create
+        self._fields = fields
+        self._queries: dict[int, query.Search] = {}
+        # numpy takes a tenth of a second to import: when a cache is made, not before.
+        from ..entry.scope_signs import masked
+
+        self._masked = masked
+        self._known: set[int] = set()
+        self._off_until = -math.inf
+
+    def works(self) -> bool:
+        return time.monotonic() >= self._off_until
+
+    def masked(self, vector: bytes, scope: str) -> bytes:
+        """Return a vector as entries of this scope have it."""
+        return self._masked(vector, scope, self._schema.vector_type)
+
+    def exists(self, dimensions: int) -> None:
+        """Note that there is an index of so many dimensions: no store needs to make sure of it."""
+        self._known.add(dimensions)
+
+    def forget(self) -> None:
+        """The indexes were dropped, or may have been: the next store makes sure of them."""
+        self._known.clear()
+
+    def nearest(self, send: Sender, scope: str, vector: bytes) -> Flow[Nearest | None]:
+        """Search among all scopes; None where search does not work."""
+        dimensions = self.dimensions(vector)
+        search = self.query(dimensions)
+        (reply,) = yield from send([search.knn(self.masked(vector, scope))])
+        if isinstance(reply, ErrorReply):
+            missing = self._refused("lookup", reply, dimensions)
+            return None if missing is None else Nearest(iter(missing), [0])
+        self.exists(dimensions)
+        self._reporter.recovered("search")
+        return Nearest(self._ours(reply, scope), reply)
+
+    def within(self, send: Sender, scope: str, vector: bytes) -> Flow[Iterable[query.Found] | None]:
+        """Search inside of a scope: exact, and slow where the scope is large."""
+        dimensions = self.dimensions(vector)
+        search = self.query(dimensions)
+        (reply,) = yield from send([search.knn_within(scope, self.masked(vector, scope))])
+        if isinstance(reply, ErrorReply):
+            return self._refused("lookup", reply, dimensions)
+        return self._ours(reply, scope)
+
+    def ensure(self, send: Sender, vector: bytes) -> Flow[None]:
+        """Create the index where it is not known to exist."""
+        dimensions = self.dimensions(vector)
+        if dimensions in self._known or not self._create:
+            return
+        (reply,) = yield from send([self._schema.create(dimensions)])
+        if isinstance(reply, ErrorReply) and not _is_fine(reply):
+            self._refused("update", reply, dimensions)
+        else:
+            self.exists(dimensions)
+
+    def _ours(self, reply: Any, scope: str) -> Iterator[query.Found]:
+        """Leave out other scopes, and what another application's index of this name found."""
+        start = self._schema.start(scope)
+        rounding = _ROUNDING[self._schema.vector_type]
+        for found in query.parse(reply):
+            if found.key.startswith(start):
+                if found.distance < rounding:
+                    found.distance = 0.0
+                yield found
+
+    def _refused(
+        self, operation: Operation, reply: ErrorReply, dimensions: int
+    ) -> list[query.Found] | None:
+        """Sort out what a refusal means: no index yet (so nothing to find), or no search."""
+        text = reply.text.lower()
+        if any(sign in text for sign in NO_INDEX):
+            self._known.discard(dimensions)
+            return []
+        error = reply.code
+        if error == "MOVED":
+            error = "NotSearchedAcrossNodes"
+        for sign, meaning in _PERMANENT.items():
+            if sign in text:
+                error = meaning
+        if error != reply.code:
+            # Only somebody's work on the server can change this: spare the embedder for a while.
+            self._off_until = time.monotonic() + RETRY_SECONDS
+        self._reporter.emit(Failed(operation, "search", error))
+        return None
+
+    def query(self, dimensions: int) -> query.Search:
+        """Return the searches of the index of so many dimensions."""
+        found = self._queries.get(dimensions)
+        if found is None:
+            index, hnsw = self._schema.index(dimensions), self._schema.index_type == "hnsw"
+            found = self._queries[dimensions] = query.Search(index, hnsw, self._fields)
+        return found
+
+    def dimensions(self, vector: bytes) -> int:
+        """Return how many numbers a packed vector holds."""
+        return len(vector) // BYTES_PER_NUMBER[self._schema.vector_type]
+
+
+def _is_fine(reply: ErrorReply) -> bool:
+    """Somebody else was faster, or is the one who may create indexes."""
+    return "already exists" in reply.text.lower() or reply.code == "NOPERM"

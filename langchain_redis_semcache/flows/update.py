@@ -1,0 +1,108 @@
+"""What an update does: an answer that may be kept is stored, with its TTL, in one transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from langchain_core.outputs import Generation
+
+from .._effects import Command, ErrorReply, Flow, RedisUnavailableError, Work
+from ..entry.answer import EncodeError, encode, has_tool_calls
+from ..entry.schema import tag_id
+from ..events import Bypassed, Miss, Stored
+from ..question.digest import raw
+from .calls import Asked, Calls
+from .options import CallOptions
+from .search import SearchIndex
+
+
+class Store:
+    """The update flow of one cache."""
+
+    def __init__(self, calls: Calls, search: SearchIndex) -> None:
+        self._calls = calls
+        self._settings = calls.settings
+        self._search = search
+
+    def update(
+        self, prompt: str, llm_string: str, generations: Sequence[Generation], options: CallOptions
+    ) -> Flow[Stored | Bypassed | None]:
+        """Store an answer, or say why not; None where something failed, which has been reported."""
+        if not options.update:
+            return Bypassed("update", options.reason)
+        asked = yield from self._calls.read("update", prompt, llm_string, options)
+        if isinstance(asked, Miss):
+            return None
+        if isinstance(asked, Bypassed):
+            return asked
+        refusal = self._settings.admission(asked.text, generations)
+        if refusal is not None:
+            return Bypassed("update", refusal)
+        try:
+            data = yield Work(lambda: encode(generations), _size(generations))
+        except EncodeError:
+            return Bypassed("update", "not_plain_data")
+        if len(data) > self._settings.max_answer_bytes:
+            return Bypassed("update", "answer_too_large")
+        vector = None
+        # A tool call is served on an exact match only: it has no place in the index.
+        exact_only = asked.question.exact_only or has_tool_calls(generations)
+        if not exact_only and self._search.works():
+            vector = yield from self._calls.vector("update", asked)
+        try:
+            if vector is not None:
+                yield from self._search.ensure(partial(self._calls.send, asked, write=True), vector)
+            commands = self._entry(asked, data, vector)
+            replies = yield from self._calls.send(asked, commands, atomic=True, write=True)
+        except RedisUnavailableError as error:
+            self._calls.failed("update", "store", error.label)
+            return None
+        refused = next((r for r in replies if isinstance(r, ErrorReply)), None)
+        if refused is not None:
+            self._calls.failed("update", "store", refused.code)
+            return None
+        self._calls.reporter.recovered("store")
+        self._calls.reporter.recovered("entry")
+        return Stored(
+            entry=asked.key,
+            size=len(data),
+            model=asked.model,
+            embedding_seconds=asked.embedding_seconds,
+            redis_seconds=asked.redis_seconds,
+        )
+
+    def _entry(self, asked: Asked, data: bytes, vector: bytes | None) -> list[Command]:
+        """Return the commands that replace an entry, with its TTL, as one transaction."""
+        options = asked.options
+        created = f"{time.time():.3f}".encode()
+        prompt = raw(asked.text)
+        if vector is not None:
+            vector = self._search.masked(vector, asked.scope)
+        pairs: list[str | bytes] = ["prompt", prompt, "response", data, "scope", asked.scope]
+        pairs += ["created_at", created]
+        ttl = self._settings.ttl if options.ttl is None else options.ttl
+        lifetime = None if ttl is None else max(1, int(ttl * 1000))
+        if lifetime is not None and self._settings.refresh_ttl:
+            pairs += ["ttl", str(lifetime)]  # an entry keeps the ttl it was given
+        if asked.model:
+            pairs += ["model", raw(asked.model)]
+        if vector is not None:
+            pairs += ["vector", vector]
+        if options.tags:
+            pairs += ["tags", raw(", ".join(options.tags))]
+            pairs += ["tag_ids", ",".join(tag_id(tag) for tag in options.tags)]
+        if self._settings.signer is not None:
+            scope_bytes = asked.scope.encode()
+            parts = (scope_bytes, prompt, data, created, vector or b"")
+            pairs += ["signature", self._settings.signer.sign(*parts)]
+        # Whatever was there before, of whatever type, leaves no field behind.
+        commands: list[Command] = [("UNLINK", asked.key), ("HSET", asked.key, *pairs)]
+        if lifetime is not None:
+            commands.append(("PEXPIRE", asked.key, lifetime))
+        return commands
+
+
+def _size(generations: Sequence[Generation]) -> int:
+    return sum(len(generation.text) for generation in generations)

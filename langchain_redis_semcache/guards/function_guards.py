@@ -1,0 +1,162 @@
+"""Small words that decide: all/some, only, is/was, can/should, why/how.
+
+Rule of this module: a class of words is a line of a file; two questions that take different senses
+of one class are different questions if, apart from these words, hardly anything differs.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from .lexicon import lexicon
+from .reading import FREE, VETO, Text, pair
+from .wording import edits, joined, phrases, stem
+
+__all__ = ["asks_otherwise", "scope", "tense"]
+
+Senses = dict[str, frozenset[int]]
+"""The classes of which a text has a word, with the senses that it takes."""
+
+_EDITS = 1  # words besides those of the class that may differ
+_ROOT = 4  # letters that two forms of a word share
+
+
+def scope(asked: str, cached: str, /) -> float:
+    """Veto two questions that reach differently far.
+
+    all/some, both/either, only/also, including/except, at least/at most, last/next. Some words make
+    another question by being added ("only", "except"), others do not ("are there" / "are there
+    any").
+    """
+    a, b = pair(asked, cached)
+    if _alike(a, b, "classes"):
+        return FREE
+    of_a, of_b = senses(a, "classes"), senses(b, "classes")
+    added = _units(a, "classes") ^ _units(b, "classes")
+    telling = not a.lexicon.alone.isdisjoint(added)
+    if telling or any(of_a[kind].isdisjoint(of_b[kind]) for kind in of_a.keys() & of_b.keys()):
+        return VETO if _hardly_else(a, b, "classes") else FREE
+    return FREE
+
+
+def tense(asked: str, cached: str, /) -> float:
+    """Veto questions about another time, or about what can, should or must be.
+
+    is/was/will be, live/lived, can I/should I/must I; not "how can I" / "how should I" and not
+    "how long does it take" / "how long will it take".
+    """
+    a, b = pair(asked, cached)
+    return VETO if _past(a, b) or _other_time(a, b) or _other_mood(a, b) else FREE
+
+
+def asks_otherwise(a: Text, b: Text) -> bool:
+    """Whether one question asks why, and the other how or when, of the same."""
+    if _alike(a, b, "asked"):
+        return False
+    of_a, of_b = _aspect(a), _aspect(b)
+    if not of_a or not of_b or of_a == of_b:
+        return False
+    return {of_a, of_b} != _FINDING and _hardly_else(a, b, "asked")
+
+
+_BE = frozenset(("be", "been"))
+_FINDING = {"manner", "place"}  # "where can I find" / "how can I find"
+
+
+def _aspect(text: Text) -> str | None:
+    return next(iter(senses(text, "asked")), None)
+
+
+def _past(a: Text, b: Text) -> bool:
+    """Whether a verb in the past is all that differs: live/lived."""
+    differing = sorted(a.words ^ b.words, key=len)
+    if len(differing) != 2:
+        return False
+    verb, past = differing
+    return (
+        len(verb) > 2
+        and past in (verb + "d", verb + "ed")
+        and (verb in a.words) != (past in a.words)
+    )
+
+
+def _other_time(a: Text, b: Text) -> bool:
+    if _alike(a, b, "tenses"):
+        return False
+    of_a, of_b = senses(a, "tenses").keys(), senses(b, "tenses").keys()
+    if not of_a or not of_b or not of_a.isdisjoint(of_b):
+        return False
+    if "perfect" in of_a | of_b and "future" not in of_a | of_b:
+        return False
+    if "past" not in of_a | of_b and a.words.isdisjoint(_BE) and b.words.isdisjoint(_BE):
+        return False  # "how long does it take" / "how long will it take"
+    return _hardly_else(a, b, "tenses")
+
+
+def _other_mood(a: Text, b: Text) -> bool:
+    if _alike(a, b, "modals"):
+        return False
+    of_a, of_b = senses(a, "modals").keys(), senses(b, "modals").keys()
+    if not of_a or not of_b or not of_a.isdisjoint(of_b):
+        return False
+    asks = a.lexicon.question_words
+    if a.words & asks != b.words & asks or "how" in a.words:
+        return False
+    if not asks.isdisjoint(a.words) and "can" not in of_a | of_b:
+        return False  # "what should I pack" / "what do I need to pack"
+    if "you" in a.words & b.words:  # "will you tell me" / "can you tell me"
+        return False
+    return _hardly_else(a, b, "modals")
+
+
+def _alike(a: Text, b: Text, name: str) -> bool:
+    """Whether no word of a list is in one of the texts only; asked first, since it is cheap."""
+    return (a.words ^ b.words).isdisjoint(_words(name, a.lexicon.language))
+
+
+def _hardly_else(a: Text, b: Text, name: str) -> bool:
+    words = _stems(name, a.lexicon.language)
+    left, right = ([word for word in side if word not in words] for side in edits(a, b))
+    if len(left) == len(right) == 1 and left[0].startswith(right[0][:_ROOT]):
+        return right[0].startswith(left[0][:_ROOT])  # hard/harder: one word
+    return len(left) + len(right) <= _EDITS
+
+
+@cache
+def _words(name: str, language: str) -> frozenset[str]:
+    entries = [entry for _, words in lexicon(language).keyed(name) for entry in words]
+    return frozenset(word for entry in entries for word in entry.split("_"))
+
+
+@cache
+def _stems(name: str, language: str) -> frozenset[str]:
+    return frozenset(map(stem, _words(name, language))) | {"be", "to"}
+
+
+def _units(text: Text, name: str) -> frozenset[str]:
+    """The words of a text, where the phrases of a list count as one; "." stands for the end."""
+    return frozenset(joined([*text.tokens, "."], phrases(name, text.lexicon.language)))
+
+
+def senses(text: Text, name: str) -> Senses:
+    known = _senses(name, text.lexicon.language)
+    units = _units(text, name)
+    found: dict[str, set[int]] = {}
+    for unit in [unit for unit in known if unit in units]:
+        for kind, sense in known[unit]:
+            found.setdefault(kind, set()).add(sense)
+    return {kind: frozenset(numbers) for kind, numbers in found.items()}
+
+
+@cache
+def _senses(name: str, language: str) -> dict[str, list[tuple[str, int]]]:
+    """Every entry of a list of classes, with its class and the number of its sense."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for kind, entries in lexicon(language).keyed(name):
+        sense = 0
+        for entry in entries:
+            if entry == "|":
+                sense += 1
+            else:
+                found.setdefault(entry, []).append((kind, sense))
+    return found

@@ -1,0 +1,135 @@
+"""Opposites: enable/disable, before/after, best/worst, turn on/turn off, and their inflections.
+
+Rule of this module: the two sides of a pair exclude each other in whatever question they are asked.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from itertools import chain
+from typing import NamedTuple
+
+from .lexicon import lexicon
+from .reading import Text
+from .wording import stem
+
+_LEAST = 4  # letters of a word that can have a prefix: renew is not re-new
+
+
+def _verb_forms(verb: str) -> list[str]:
+    stem = verb[:-1] if verb.endswith(("e", "y")) else verb
+    doubled = verb + verb[-1]
+    return [
+        *(verb, verb + "s", verb + "es", verb + "d", verb + "ed", verb + "ing"),
+        *(stem + "ing", stem + "ies", stem + "ied", doubled + "ed", doubled + "ing"),
+    ]
+
+
+def _adjective_forms(adjective: str) -> list[str]:
+    stem = adjective.removesuffix("e")
+    if stem.endswith("y"):
+        stem = stem[:-1] + "i"
+    doubled = adjective + adjective[-1]
+    return [adjective, *(base + end for base in (stem, doubled) for end in ("er", "est"))]
+
+
+class _Table(NamedTuple):
+    sides: dict[str, tuple[int, ...]]
+    """Every inflected word with the sides it stands for: +n is the left of pair n, -n its right."""
+    shortest: int
+    """The length of the shortest entry that stands for all its endings ("aktivier*"), or 0."""
+    particles: list[tuple[int, str, str, frozenset[str]]]
+    """The number of a pair, its left and right, and the verbs that they belong to."""
+    on_off: frozenset[str]
+    """The particles by themselves."""
+
+
+@cache  # 2 ms of work: done at the first use, since importing the package must not take long
+def _table(language: str) -> _Table:
+    known = lexicon(language)
+    irregular = dict(known.keyed("irregular"))
+    number = 0
+    sides: dict[str, set[int]] = {}
+    for name, forms in (
+        ("opposites_verbs", lambda verb: _verb_forms(verb) + irregular.get(verb, [])),
+        ("opposites_adjectives", _adjective_forms),
+        ("opposites", lambda word: [word]),
+    ):
+        for pair in known.pairs(name):
+            number += 1
+            for sign, words in zip((number, -number), pair, strict=True):
+                for form in chain.from_iterable(map(forms, words)):
+                    sides.setdefault(form, set()).add(sign)
+    particles = []
+    for pair_of_particles, verbs in known.keyed("particles"):
+        number += 1
+        left, right = pair_of_particles.split(" | ")
+        particles.append((number, left, right, frozenset(verbs)))
+    shortest = min((len(word) - 1 for word in sides if word.endswith("*")), default=0)
+    on_off = frozenset(particle for _, *both, _ in particles for particle in both)
+    table = {word: tuple(sorted(found)) for word, found in sides.items()}
+    return _Table(table, shortest, particles, on_off)
+
+
+def without_sides(words: frozenset[str], language: str) -> frozenset[str]:
+    """The words that can take no side of any pair."""
+    table = _table(language)
+    return frozenset(w for w in words if not _sides_of(w, table) and w not in table.on_off)
+
+
+def opposed(a: Text, b: Text) -> bool:
+    """Whether one text takes one side of a pair, the other text the other, and neither both."""
+    only_a, only_b = a.words - b.words, b.words - a.words
+    if not only_a or not only_b:
+        return False
+    language = a.lexicon.language
+    if _prefixed(only_a, only_b, language) or _prefixed(only_b, only_a, language):
+        return True
+    if only_a == without_sides(only_a, language) or only_b == without_sides(only_b, language):
+        return False
+    sides_a, sides_b = _sides(a.words, language), _sides(b.words, language)
+    return any(
+        -side in sides_b and side not in sides_b and -side not in sides_a for side in sides_a
+    )
+
+
+def _prefixed(words: frozenset[str], others: frozenset[str], language: str) -> bool:
+    """Whether a word is one of the others with a prefix: paid/unpaid, install/reinstall."""
+    prefixes, longest = _prefixes(language)
+    long = [word for word in words if len(word) > _LEAST]
+    if not long:
+        return False
+    plain = {stem(word) for word in others if len(word) >= _LEAST}
+    return any(
+        word[:size] in prefixes and stem(word[size:]) in plain
+        for word in long
+        for size in range(1, min(longest, len(word) - _LEAST) + 1)
+    )
+
+
+@cache
+def _prefixes(language: str) -> tuple[frozenset[str], int]:
+    found = lexicon(language).words("prefixes")
+    return found, max(map(len, found), default=0)
+
+
+def _sides(words: frozenset[str], language: str) -> set[int]:
+    """The sides of the pairs of opposites that a text takes: +n or -n for pair n."""
+    table = _table(language)
+    found = {side for word in words for side in _sides_of(word, table)}
+    for number, on, off, verbs in table.particles:
+        if not verbs.isdisjoint(words):
+            # "turn off notifications on my phone": "on" is an everyday word, "off" is not.
+            if off in words:
+                found.add(-number)
+            elif on in words:
+                found.add(number)
+    return found
+
+
+def _sides_of(word: str, table: _Table) -> tuple[int, ...]:
+    found = table.sides.get(word)
+    if found is None and table.shortest:
+        beginnings = (word[:size] for size in range(len(word), table.shortest - 1, -1))
+        found = next((table.sides[b + "*"] for b in beginnings if b + "*" in table.sides), None)
+    return found or ()

@@ -1,0 +1,198 @@
+"""A policy that measures its own error rate on live traffic and sets its threshold by it.
+
+Rule of this module: it decides and counts, and imports neither redis nor asyncio. A share of what
+would be hits is answered by the model after all, and where the model answers, its answer is
+compared with the cached one. Nothing is served by meaning before the evidence allows it.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from ..errors import ConfigurationError
+from ..guards import DEFAULT_GUARDS, Guard
+from ..question.digest import digest
+from .distance import DEFAULT_THRESHOLD, Candidate, Decision, DistancePolicy, check_threshold
+from .evidence import Evidence
+from .verify import usable
+
+if TYPE_CHECKING:
+    from .verify import Judge
+
+__all__ = ["AuditPolicy", "AuditReport"]
+
+REFRESH_SECONDS = 5.0
+"""How long a process goes without the verdicts of the others."""
+# How much the neighbourhood of a question with another answer is avoided; 1 to 2 do equally well.
+_WARINESS = 2.0
+_NEAREST = 1e-6
+
+
+@dataclass(frozen=True, slots=True)
+class AuditReport:
+    """What the audit knows, over all processes."""
+
+    threshold: float
+    """The working threshold: what is nearer is served."""
+    judged: int
+    """Verdicts about candidates within it."""
+    wrong: int
+    error_rate: float | None
+    """Estimated share of wrong answers among the hits by meaning; None before there is evidence."""
+    upper_bound: float
+    """Of the error rate, one-sided, 95 %."""
+
+    def __str__(self) -> str:
+        if self.error_rate is None:
+            return f"threshold {self.threshold:.3f}, no evidence yet"
+        return (
+            f"threshold {self.threshold:.3f}, error rate {self.error_rate:.2%} "
+            f"(95 % upper bound {self.upper_bound:.2%}, {self.wrong} wrong of {self.judged} judged)"
+        )
+
+
+class AuditPolicy:
+    """Serve within the largest distance at which few answers are wrong, measured as it goes.
+
+    It starts with no hits by meaning (identical questions are always served) and loosens as
+    verdicts come in: about 300 near candidates without an error allow 1 %, about 60 allow 5 %.
+    An entry whose answer was wrong for some question keeps away from that question's neighbourhood
+    from then on. Each cache needs a policy object of its own.
+
+    Args:
+        max_error_rate: What the 95 % upper bound of the error rate of hits by meaning must not
+            exceed.
+        audit_rate: Share of would-be hits that the model answers. The others cost nothing.
+        judge: Decides whether the cached answer would have been right: `judge(question, cached,
+            fresh)` returns a bool, sync or async. By default answers are right that are the same
+            text, or near enough when embedded. See `langchain_redis_semcache.policies`.
+        mode: "observe" measures what a fixed `threshold` does and changes nothing else.
+        threshold: The threshold to observe.
+        guards: What may object to a candidate, by name.
+        explore_up_to: Candidates up to this distance are compared when the model answers anyway.
+        seed: Makes the choice of what is audited repeatable.
+    """
+
+    def __init__(
+        self,
+        max_error_rate: float = 0.02,
+        audit_rate: float = 0.05,
+        judge: Judge | None = None,
+        mode: Literal["enforce", "observe"] = "enforce",
+        *,
+        threshold: float = DEFAULT_THRESHOLD,
+        guards: Mapping[str, Guard] = DEFAULT_GUARDS,
+        explore_up_to: float = 0.4,
+        seed: int | str | None = None,
+    ) -> None:
+        _share("max_error_rate", max_error_rate, "e.g. max_error_rate=0.02")
+        _share("audit_rate", audit_rate, "e.g. audit_rate=0.05")
+        if judge is not None and not usable(judge, "judge"):
+            raise ConfigurationError("judge must be callable as judge(question, cached, fresh)")
+        if mode not in ("enforce", "observe"):
+            raise ConfigurationError(f"mode must be 'enforce' or 'observe', not {mode!r}")
+        reach = check_threshold(explore_up_to)
+        if not reach or (mode == "observe" and check_threshold(threshold) > reach):
+            raise ConfigurationError("explore_up_to must be above zero and not below threshold")
+        self.judge = judge
+        self._limit = float(max_error_rate)
+        self._share = float(audit_rate)
+        self._enforcing = mode == "enforce"
+        self._fixed = float(threshold)
+        self._within = DistancePolicy(reach, guards)
+        self._salt = os.urandom(8).hex() if seed is None else str(seed)
+        self._evidence = Evidence(reach, mode)
+        self._fresh_until = -math.inf
+
+    @property
+    def distance_threshold(self) -> float:
+        return self._within.distance_threshold
+
+    @property
+    def learner(self) -> AuditPolicy:
+        """What the cache tells about hits and verdicts."""
+        return self
+
+    @property
+    def report(self) -> AuditReport:
+        """What is known by now, as of the last few seconds."""
+        threshold = self._working_threshold()
+        known = self._evidence.estimate(threshold)
+        return AuditReport(threshold, known.judged, known.wrong, known.rate, known.upper_bound)
+
+    def decide(self, asked: str, candidate: Candidate, threshold: float) -> Decision:
+        decision = self._within.decide(asked, candidate, min(threshold, self.distance_threshold))
+        if not decision.accepted:
+            return decision
+        penalty = decision.penalty
+        distance = candidate.distance + penalty
+        score = self._scaled(distance, candidate.radius) if self._enforcing else distance
+        limit = self._working_threshold()
+        if score >= limit:
+            reason = "distance" if distance >= limit else "entry_radius"
+            return Decision(False, reason, None, penalty, score, compare=True)
+        if self._chosen(asked, candidate.entry):
+            return Decision(False, "audit", None, penalty, score, compare=True)
+        return Decision(True, "accepted", None, penalty, score)
+
+    # -- learning ----------------------------------------------------------------------------
+
+    def due(self) -> bool:
+        """Whether it is time to read the shared counts; says so once."""
+        now = time.monotonic()
+        if now < self._fresh_until:
+            return False
+        self._fresh_until = now + REFRESH_SECONDS
+        return True
+
+    def absorb(self, counts: Mapping[str, int]) -> None:
+        """Take over the shared counts."""
+        self._evidence.absorb(counts)
+
+    def served(self, decision: Decision) -> None:
+        """Count a hit by meaning."""
+        if decision.score is not None:
+            self._evidence.met(decision.score)
+
+    def judged(self, decision: Decision, right: bool) -> None:
+        """Count a verdict about a candidate that was not served."""
+        if decision.score is not None and decision.score < self.distance_threshold:
+            self._evidence.judged(decision.score, right)
+
+    def drain(self) -> dict[str, int]:
+        """Return what is to be added to the shared counts."""
+        return self._evidence.drain()
+
+    def start_afresh(self) -> None:
+        """Renew the lock in a forked process."""
+        self._evidence.renew_lock()
+
+    # ----------------------------------------------------------------------------------------
+
+    def _working_threshold(self) -> float:
+        if not self._enforcing:
+            return self._fixed
+        return self._evidence.largest_threshold(self._limit)
+
+    def _scaled(self, distance: float, radius: float | None) -> float:
+        """Count distance from an entry double and more that has a wrong question near it."""
+        if radius is None or not radius < self.distance_threshold:
+            return distance
+        closeness = self.distance_threshold / max(radius, _NEAREST)
+        return float(distance * closeness**_WARINESS)
+
+    def _chosen(self, asked: str, entry: str) -> bool:
+        # By digest, not by a generator: `explain` says what the lookup will do, and threads and
+        # tasks do not change each other's luck.
+        number = int(digest("audit", self._salt, asked, entry)[:12], 16)
+        return number < self._share * 16**12
+
+
+def _share(argument: str, value: Any, example: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= 1:
+        raise ConfigurationError(f"{argument} must be a share above 0, {example}, not {value!r}")

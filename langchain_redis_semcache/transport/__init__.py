@@ -1,0 +1,1 @@
+"""Commands out, replies back; nothing else in the package imports redis."""

@@ -1,0 +1,61 @@
+"""Commands without a key on a Redis cluster: which node gets them, and what the replies add up to.
+
+The plan is a generator over (node, command) and replies, so that sync and async clients follow the
+same one. Commands with a key are routed by the client.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from .._effects import Command, ErrorReply
+
+KEYLESS = frozenset({"FT.CREATE", "FT.DROPINDEX", "FT.SEARCH", "FT._LIST", "PING", "SCAN"})
+
+Plan = Generator[tuple[str, Command], Any, Any]
+
+
+def plan(command: Command, primaries: Sequence[str], owner: str) -> Plan:
+    """Say whom to ask for what, and return the reply of the cluster as a whole.
+
+    `owner` is the node that would have the index if its name were a key.
+    """
+    nodes = sorted(primaries)
+    name = command[0]
+    if name == "SCAN":
+        return (yield from _scan(command, nodes))
+    if name in ("FT.CREATE", "FT.SEARCH"):
+        # An engine that searches all nodes does so from any of them. One that does not takes the
+        # index for a key, and every node but the owner answers MOVED.
+        return (yield random.choice([n for n in nodes if n != owner] or nodes), command)
+    replies = []
+    for node in nodes:
+        replies.append((yield node, command))
+    good = [reply for reply in replies if not isinstance(reply, ErrorReply)]
+    if not good:
+        return next((reply for reply in replies if reply.code != "MOVED"), replies[0])
+    if name == "FT._LIST":
+        return sorted({_text(index) for reply in good for index in reply})
+    return good[0]
+
+
+def _scan(command: Command, nodes: list[str]) -> Plan:
+    """Walk node after node; the cursor names the node as well."""
+    wanted, _, cursor = _text(command[1]).rpartition("|")
+    node = next((node for node in nodes if node >= wanted), None)
+    if node is None:  # the last one has left the cluster
+        return ["0", []]
+    reply = yield node, ("SCAN", cursor if node == wanted else "0", *command[2:])
+    if isinstance(reply, ErrorReply):
+        return reply
+    cursor = _text(reply[0])
+    if cursor != "0":
+        return [f"{node}|{cursor}", reply[1]]
+    following = next((other for other in nodes if other > node), None)
+    return ["0" if following is None else f"{following}|0", reply[1]]
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,310 @@
+"""Round trips on an event loop: what tasks send within one tick goes out as one pipeline.
+
+Connections belong to the loop that opened them; each loop has its own and closes them when it
+shuts down.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from redis.exceptions import ResponseError
+
+from .._effects import Command
+from ..bounded.threads import Workers
+from .cluster import KEYLESS, plan
+from .pace import Pace
+from .replies import demoted, error_reply, unpack_transaction, wire
+from .stream import Stream
+from .sync import ClientLink, undecoded
+from .wire import PENDING
+
+MAX_CONNECTIONS = 4
+"""Per loop. More add nothing: what waits for one is gathered into the next pipeline."""
+MAX_GATHERED = 128
+"""Commands per pipeline, so that a single round trip stays short."""
+
+
+class AsyncLink(Protocol):
+    """Carries commands to Redis and replies back, in time, without blocking the loop."""
+
+    closed: bool
+    pace: Pace
+
+    def exchange(
+        self, commands: Sequence[Command], atomic: bool, timeout: float
+    ) -> asyncio.Future[Sequence[Any]]: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One batch and whoever waits for its replies."""
+
+    commands: Sequence[Command]
+    atomic: bool
+    until: float
+    replies: asyncio.Future[Sequence[Any]] = field(repr=False)
+
+    def answer(self, replies: Sequence[Any]) -> None:
+        if not self.replies.done():
+            self.replies.set_result(replies)
+
+    def fail(self, error: BaseException) -> None:
+        if not self.replies.done():
+            self.replies.set_exception(error)
+
+
+class GatheringLink:
+    """Gathers jobs and hands them to a channel: our own connections or a passed client."""
+
+    def __init__(self, channel: Channel) -> None:
+        self._channel = channel
+        self._loop = asyncio.get_running_loop()
+        self.closed = False
+        self.pace = Pace()
+        self._waiting: deque[Job] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+        self._scheduled = False
+        self._unanswered: set[Job] = set()
+        self._alarm: asyncio.TimerHandle | None = None
+        self._lifetime = self._until_shutdown()
+        with suppress(StopIteration):  # which its first step, without a wait in it, ends with
+            self._lifetime.__anext__().send(None)
+
+    def exchange(
+        self, commands: Sequence[Command], atomic: bool, timeout: float
+    ) -> asyncio.Future[Sequence[Any]]:
+        loop = self._loop
+        job = Job(commands, atomic, loop.time() + timeout, loop.create_future())
+        self._waiting.append(job)
+        self._unanswered.add(job)
+        self._schedule()
+        if self._alarm is None or job.until < self._alarm.when():
+            self._set_alarm(job.until)
+        return job.replies
+
+    async def close(self) -> None:
+        self.closed = True  # the alarm stays set: whoever waits is told in time
+        for task in list(self._running):
+            task.cancel()
+        await self._channel.close()
+
+    def _set_alarm(self, at: float) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._alarm = self._loop.call_at(at, self._tell_the_late)
+
+    def _tell_the_late(self) -> None:
+        """One timer for all jobs, as most are answered long before: one each costs 3 µs."""
+        self._alarm = None
+        now = self._loop.time()
+        for job in [job for job in self._unanswered if job.until <= now or job.replies.done()]:
+            self._unanswered.discard(job)
+            job.fail(TimeoutError())
+        if self._unanswered:
+            self._set_alarm(min(job.until for job in self._unanswered))
+
+    def _schedule(self) -> None:
+        if not self._scheduled and len(self._running) < MAX_CONNECTIONS:
+            self._scheduled = True
+            self._loop.call_soon(self._flush)
+
+    def _flush(self) -> None:
+        self._scheduled = False
+        jobs: list[Job] = []
+        size = 0
+        while self._waiting and size < MAX_GATHERED:
+            job = self._waiting.popleft()
+            if job.replies.done():  # cancelled or too late
+                self._unanswered.discard(job)
+                continue
+            jobs.append(job)
+            size += len(job.commands)
+        if not jobs:
+            return
+        task = self._loop.create_task(self._channel.talk(jobs, self.pace))
+        self._running.add(task)
+        task.add_done_callback(lambda done: self._finished(done, jobs, alarm))
+        # Whoever waited has been told by then; the connection is of no use any more.
+        alarm = self._loop.call_at(max(job.until for job in jobs), task.cancel)
+        if self._waiting:
+            self._schedule()
+
+    def _finished(
+        self, task: asyncio.Task[None], jobs: list[Job], alarm: asyncio.TimerHandle
+    ) -> None:
+        alarm.cancel()
+        self._running.discard(task)
+        error = TimeoutError() if task.cancelled() else task.exception()
+        for job in jobs:
+            self._unanswered.discard(job)
+            job.fail(error or ConnectionError())
+        if self._waiting:
+            self._schedule()
+
+    async def _until_shutdown(self) -> AsyncGenerator[None, None]:
+        # `asyncio.run` and its kin close pending async generators before they close the loop:
+        # the one moment at which connections can be closed for good.
+        try:
+            yield
+        finally:
+            await self.close()
+
+
+class Channel(Protocol):
+    """Carries out the jobs of one pipeline."""
+
+    async def talk(self, jobs: list[Job], pace: Pace) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class SocketChannel:
+    """Connections of our own on one loop."""
+
+    def __init__(self, connect: Callable[[], Any]) -> None:
+        self._connect = connect
+        self._idle: deque[Stream] = deque()
+        self._closed = False
+
+    async def talk(self, jobs: list[Job], pace: Pace) -> None:
+        stream = await self._established() or await Stream.opened(self._connect())
+        try:
+            stream.send([c for job in jobs for c in wire(job.commands, job.atomic)])
+            usable = True
+            for job in jobs:
+                replies = []
+                for _ in range(len(job.commands) + 2 * job.atomic):
+                    while (reply := stream.reply()) is PENDING:
+                        await stream.more()
+                    replies.append(reply)
+                usable = usable and not demoted(replies)
+                if (turn := pace.turn()) is not None:
+                    await turn
+                job.answer(unpack_transaction(replies) if job.atomic else replies)
+        except BaseException:
+            await stream.close()
+            raise
+        if usable and not self._closed:
+            self._idle.append(stream)
+        else:
+            await stream.close()
+
+    async def close(self) -> None:
+        self._closed = True
+        while self._idle:
+            await self._idle.pop().close()
+
+    async def _established(self) -> Stream | None:
+        while self._idle:
+            stream = self._idle.pop()
+            if stream.is_silent:
+                return stream
+            await stream.close()
+        return None
+
+
+class ClientChannel:
+    """A `redis.asyncio` client, passed in by the application or made like it for another loop."""
+
+    def __init__(self, client: Any, *, owned: bool) -> None:
+        self._client = client
+        self._owned = owned
+
+    async def talk(self, jobs: list[Job], pace: Pace) -> None:
+        plain = [job for job in jobs if not job.atomic]
+        if plain:
+            replies = await self._pipeline([c for job in plain for c in job.commands], False)
+            position = 0
+            for job in plain:
+                if (turn := pace.turn()) is not None:
+                    await turn
+                job.answer(replies[position : position + len(job.commands)])
+                position += len(job.commands)
+        for job in jobs:
+            if job.atomic:
+                job.answer(await self._pipeline(job.commands, True))
+
+    async def close(self) -> None:
+        if self._owned:
+            await self._client.aclose()
+
+    async def _pipeline(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+        async with self._client.pipeline(transaction=atomic) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command, **undecoded(atomic))
+            try:
+                replies = await pipeline.execute(raise_on_error=False)
+            except ResponseError as error:
+                return [error_reply(error)] * len(commands)
+        return [error_reply(r) if isinstance(r, Exception) else r for r in replies]
+
+
+class ClusterChannel(ClientChannel):
+    """A passed `redis.asyncio.RedisCluster`."""
+
+    _initializing: asyncio.Future[Any] | None = None
+
+    async def _pipeline(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+        await self._ready()
+        keyed = [command for command in commands if command[0] not in KEYLESS]
+        replies = iter(await super()._pipeline(keyed, atomic) if keyed else ())
+        return [
+            await self._everywhere(command) if command[0] in KEYLESS else next(replies)
+            for command in commands
+        ]
+
+    async def _ready(self) -> None:
+        # Reading the cluster's layout may take longer than one call can wait; it goes on meanwhile.
+        if self._initializing is None:
+            self._initializing = asyncio.ensure_future(self._client.initialize())
+        try:
+            await asyncio.shield(self._initializing)
+        finally:
+            if self._initializing is not None and self._initializing.done():
+                self._initializing = None
+
+    async def close(self) -> None:
+        if self._initializing is not None:
+            self._initializing.cancel()
+        await super().close()
+
+    async def _everywhere(self, command: Command) -> Any:
+        client = self._client
+        nodes = {node.name: node for node in client.get_primaries()}
+        owner = client.get_node_from_key(command[1]).name if len(command) > 1 else ""
+        steps = plan(command, list(nodes), owner)
+        try:
+            node, asked = next(steps)
+            while True:
+                reply: Any
+                try:
+                    # Not through the cluster client, which would follow a MOVED.
+                    reply = await nodes[node].execute_command(*asked, NEVER_DECODE=True)
+                except ResponseError as error:
+                    reply = error_reply(error)
+                node, asked = steps.send(reply)
+        except StopIteration as stop:
+            return stop.value
+
+
+class ThreadedChannel(ClientChannel):
+    """A sync client in a worker thread: for applications that passed in no other."""
+
+    def __init__(self, link: ClientLink, workers: Workers) -> None:
+        self._link = link
+        self._workers = workers
+
+    async def close(self) -> None:
+        """The client is the application's."""
+
+    async def _pipeline(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+        work = self._workers.submit(lambda: self._link.talk(commands, atomic))
+        return await asyncio.wrap_future(work)

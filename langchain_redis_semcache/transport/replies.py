@@ -1,0 +1,85 @@
+"""Commands to the wire and replies back: transactions, error replies, labels fit for a log."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from redis.exceptions import (
+    AskError,
+    AuthenticationError,
+    BusyLoadingError,
+    ClusterDownError,
+    ExecAbortError,
+    MasterDownError,
+    MovedError,
+    NoPermissionError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
+
+from .._effects import Command, ErrorReply
+
+CODE_CHARS = 32
+"""Codes go to the log, and what a server sends as its first word may be of any length."""
+# redis-py takes the code off the message where it has a class for it.
+_CODES: tuple[tuple[type[Exception], str], ...] = (
+    (NoPermissionError, "NOPERM"),
+    (OutOfMemoryError, "OOM"),
+    (ReadOnlyError, "READONLY"),
+    (BusyLoadingError, "LOADING"),
+    (MasterDownError, "MASTERDOWN"),
+    (ClusterDownError, "CLUSTERDOWN"),
+    (TryAgainError, "TRYAGAIN"),
+    (MovedError, "MOVED"),
+    (AskError, "ASK"),
+    (ExecAbortError, "EXECABORT"),
+    (AuthenticationError, "NOAUTH"),
+)
+
+
+def wire(commands: Sequence[Command], atomic: bool) -> Sequence[Command]:
+    """Return the commands as they are sent."""
+    return [("MULTI",), *commands, ("EXEC",)] if atomic else commands
+
+
+def unpack_transaction(replies: Sequence[Any]) -> Sequence[Any]:
+    """Return the replies of the commands between MULTI and EXEC."""
+    *queued, result = replies
+    if isinstance(result, (list, tuple)):
+        return [error_reply(r) if isinstance(r, Exception) else r for r in result]
+    # Refused while queueing: the first error is the reason, EXECABORT its consequence.
+    refusal = next((r for r in queued if isinstance(r, ErrorReply)), result)
+    if not isinstance(refusal, ErrorReply):
+        refusal = ErrorReply("EXECABORT", "the transaction was not carried out")
+    return [refusal] * (len(queued) - 1)
+
+
+def demoted(replies: Sequence[Any]) -> bool:
+    """Tell whether this connection leads to a replica; after a failover a new one need not."""
+    return any(isinstance(reply, ErrorReply) and reply.code == "READONLY" for reply in replies)
+
+
+def error_reply(error: Exception) -> ErrorReply:
+    """Give an error reply its code back."""
+    text = str(error)
+    for kind, code in _CODES:
+        if isinstance(error, kind):
+            return ErrorReply(code, text)
+    word = text[: CODE_CHARS + 1].split(" ", 1)[0]
+    known = len(word) <= CODE_CHARS and word.isascii() and word.isalpha() and word.isupper()
+    return ErrorReply(word if known else "ERR", text)
+
+
+def label(error: BaseException) -> str:
+    """Describe an error without its message, which may hold commands, hosts or credentials."""
+    if isinstance(error, ResponseError):
+        return error_reply(error).code
+    if isinstance(error, (RedisError, OSError, EOFError)) and error.__cause__ is not None:
+        cause = type(error.__cause__).__name__
+        own = type(error).__name__
+        return own if own == cause else f"{own}: {cause}"
+    return type(error).__name__

@@ -1,0 +1,159 @@
+"""Round trips over sync connections that we open ourselves, each with one total deadline.
+
+A connection is used in the caller's thread only once it is established: looking up a host name or
+a handshake can take longer than any socket timeout, so that happens in a worker thread.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from redis.exceptions import ResponseError
+
+from .._effects import Command
+from ..bounded.threads import Workers
+from .cluster import KEYLESS, plan
+from .line import Line
+from .replies import demoted, error_reply, unpack_transaction, wire
+
+MAX_IDLE = 64
+"""Connections kept after a storm of threads; the server has other clients as well."""
+
+
+class SyncLink(Protocol):
+    """Carries commands to Redis and replies back, in time."""
+
+    def exchange(
+        self, commands: Sequence[Command], atomic: bool, timeout: float
+    ) -> Sequence[Any]: ...
+
+    def close(self) -> None: ...
+
+    def forget(self) -> None: ...
+
+
+class SocketLink:
+    """Connections of our own, the last used first."""
+
+    def __init__(self, connect: Callable[[], Any], workers: Workers) -> None:
+        self._connect = connect
+        self._workers = workers
+        self._idle: deque[Line] = deque()
+        self._closed = False
+
+    def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Sequence[Any]:
+        until = time.monotonic() + timeout
+        line = self._established()
+        if line is not None:
+            return self._talk(line, commands, atomic, until)
+        return self._workers.run(lambda: self._open_and_talk(commands, atomic, until), timeout)
+
+    def close(self) -> None:
+        self._closed = True
+        while self._idle:
+            self._idle.pop().close()
+
+    def forget(self) -> None:
+        """After a fork both processes would read from one socket; redis-py closes our copy."""
+        self._idle = deque()
+
+    def _established(self) -> Line | None:
+        while self._idle:
+            try:
+                line = self._idle.pop()
+            except IndexError:  # another thread was faster
+                break
+            if line.is_silent():
+                return line
+            line.close()
+        return None
+
+    def _open_and_talk(
+        self, commands: Sequence[Command], atomic: bool, until: float
+    ) -> Sequence[Any]:
+        return self._talk(Line.opened(self._connect(), until), commands, atomic, until)
+
+    def _talk(
+        self, line: Line, commands: Sequence[Command], atomic: bool, until: float
+    ) -> Sequence[Any]:
+        replies = line.ask(wire(commands, atomic), until)
+        if self._closed or demoted(replies) or len(self._idle) >= MAX_IDLE:
+            line.close()
+        else:
+            self._idle.append(line)
+        return unpack_transaction(replies) if atomic else replies
+
+
+def undecoded(atomic: bool) -> dict[str, bool]:
+    """Return the option that keeps a passed client from decoding vectors.
+
+    Not in a transaction: redis-py passes it on to its callbacks, that of PEXPIRE raises TypeError,
+    and there are only numbers to decode.
+    """
+    return {} if atomic else {"NEVER_DECODE": True}
+
+
+class ClientLink:
+    """A client that the application passed in, called in a worker thread.
+
+    Its own timeouts and retries may be long; the caller waits for ours only.
+    """
+
+    def __init__(self, client: Any, workers: Workers) -> None:
+        self._client = client
+        self._workers = workers
+
+    def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Sequence[Any]:
+        return self._workers.run(lambda: self.talk(commands, atomic), timeout)
+
+    def close(self) -> None:
+        """The client is the application's."""
+
+    def forget(self) -> None:
+        """redis-py's own pools notice a fork."""
+
+    def talk(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+        if len(commands) == 1 and not atomic:
+            try:
+                return [self._client.execute_command(*commands[0], NEVER_DECODE=True)]
+            except ResponseError as error:
+                return [error_reply(error)]
+        with self._client.pipeline(transaction=atomic) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command, **undecoded(atomic))
+            try:
+                replies = pipeline.execute(raise_on_error=False)
+            except ResponseError as error:
+                return [error_reply(error)] * len(commands)
+        return [error_reply(r) if isinstance(r, Exception) else r for r in replies]
+
+
+class ClusterLink(ClientLink):
+    """A passed `RedisCluster`."""
+
+    def talk(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+        keyed = [command for command in commands if command[0] not in KEYLESS]
+        replies = iter(super().talk(keyed, atomic) if keyed else ())
+        return [self._everywhere(c) if c[0] in KEYLESS else next(replies) for c in commands]
+
+    def _everywhere(self, command: Command) -> Any:
+        client = self._client
+        nodes = {node.name: node for node in client.get_primaries()}
+        owner = client.get_node_from_key(command[1]).name if len(command) > 1 else ""
+        steps = plan(command, list(nodes), owner)
+        try:
+            node, asked = next(steps)
+            while True:
+                reply: Any
+                try:
+                    # Not through the cluster client, which would follow a MOVED.
+                    one = client.get_redis_connection(nodes[node])
+                    reply = one.execute_command(*asked, NEVER_DECODE=True)
+                except ResponseError as error:
+                    reply = error_reply(error)
+                node, asked = steps.send(reply)
+        except StopIteration as stop:
+            return stop.value

@@ -1,0 +1,138 @@
+"""An entry that was not signed with our key, or is not what was signed, is not served."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from langchain_redis_semcache.entry.answer import encode
+from langchain_redis_semcache.entry.signing import Signer
+from langchain_redis_semcache.errors import ConfigurationError
+from tests.lab import ANSWER, Generation, Lab, World, chat, direction
+
+OLD, NEW = b"o" * 16, "n" * 16
+ASKED, AGAIN = chat("Capital of France?"), chat("France's capital?")
+parts = st.lists(st.binary(max_size=6), max_size=4)
+
+
+@given(parts, parts)
+def test_signatures(one: list[bytes], two: list[bytes]) -> None:
+    """A signature holds for the very parts that were signed and for no others."""
+    signer = Signer(OLD)
+    assert signer.verify(signer.sign(*one), *one)
+    assert signer.verify(signer.sign(*one), *two) is (one == two)
+
+
+@given(parts, st.binary(max_size=70))
+def test_forged(signed: list[bytes], forged: bytes) -> None:
+    """No other bytes pass for a signature."""
+    assume(forged != Signer(OLD).sign(*signed))
+    assert not Signer(OLD).verify(forged, *signed)
+
+
+def test_rotation() -> None:
+    """Every key of the list is accepted, the first one signs."""
+    old, new, both = Signer(OLD), Signer(NEW), Signer([NEW, OLD])
+    assert both.verify(old.sign(b"x"), b"x")
+    assert both.sign(b"x") == new.sign(b"x")
+    assert not new.verify(old.sign(b"x"), b"x")
+
+
+@pytest.mark.parametrize("keys", ["", b"", "short", [], [OLD, b"short"], b"x" * 15])
+def test_weak_keys(keys: Any) -> None:
+    """A key that can be guessed is refused, with what to write and without the key."""
+    with pytest.raises(ConfigurationError, match=r"signing_key.*secrets\.token_bytes") as caught:
+        Signer(keys)
+    assert "short" not in str(caught.value)
+
+
+# -- in the flows --------------------------------------------------------------------------------
+
+
+def signed(keys: Any = OLD, world: World | None = None) -> Lab:
+    return Lab(world or World({"France's capital?": direction(20)}), signer=Signer(keys))
+
+
+@pytest.mark.parametrize("prompt", [ASKED, AGAIN])
+def test_served(prompt: str) -> None:
+    """What we signed is served, exactly and by meaning."""
+    lab = signed()
+    lab.update(ASKED)
+    assert lab.lookup(prompt) == ANSWER
+
+
+FORGERIES: list[dict[str, Any]] = [
+    {"response": encode([Generation(text="Lyon.")])},
+    {"prompt": b"France's capital!"},
+    {"created_at": b"99999999999"},
+    {"signature": b"0" * 64},
+    {"signature": b""},
+    {"signature": "a string"},
+    {"signature": None},
+    {"response": None},
+]
+
+
+@pytest.mark.parametrize("forged", FORGERIES, ids=str)
+@pytest.mark.parametrize("prompt", [ASKED, AGAIN])
+def test_tampered(prompt: str, forged: dict[str, Any]) -> None:
+    """An entry changed in any field that is served or compared is a miss."""
+    lab = signed()
+    lab.update(ASKED)
+    (entry,) = lab.world.hashes.values()
+    entry.update(forged)
+    if prompt == ASKED and set(forged) == {"prompt"}:
+        assert lab.lookup(prompt) == ANSWER  # the key says which question it answers
+        return
+    assert lab.lookup(prompt) is None
+    assert isinstance(forged.get("response", b""), bytes) or prompt
+    assert lab.last.reason in ("unreadable_entry", "no_candidate")
+
+
+def test_moved_vector() -> None:
+    """A vector cannot be put to another question's answer."""
+    lab = signed()
+    lab.update(ASKED)
+    lab.world.vectors["Tell me a joke"] = direction(90)
+    lab.update(chat("Tell me a joke"), [Generation(text="Ha.")])
+    first, second = lab.world.hashes.values()
+    first["vector"], second["vector"] = second["vector"], first["vector"]
+    assert lab.lookup(AGAIN) is None
+    assert lab.last.reason == "unreadable_entry"
+
+
+def test_transplanted() -> None:
+    """An entry copied to another question's or another scope's key is a miss."""
+    lab = signed()
+    lab.update(ASKED)
+    (entry,) = lab.world.hashes.values()
+    lab.update(chat("Other"), [Generation(text="other")])
+    lab.update(ASKED, [Generation(text="m2")], "m2")
+    for other in lab.world.hashes.values():
+        other.update(entry)
+    assert lab.lookup(chat("Other")) is None
+    assert lab.last.reason == "unreadable_entry"
+    assert lab.lookup(ASKED, "m2") is None
+    assert lab.last.reason == "unreadable_entry"
+
+
+def test_rotated_in_the_flows() -> None:
+    """Entries outlive a rotation of keys, not the removal of theirs; the next store heals."""
+    lab = signed(OLD)
+    lab.update(ASKED)
+    assert signed([NEW, OLD], lab.world).lookup(ASKED) == ANSWER
+    later = signed(NEW, lab.world)
+    assert later.lookup(ASKED) is None
+    assert dict(later.reporter.stats().failures) == {"entry": 1}
+    later.update(ASKED)
+    assert later.lookup(AGAIN) == ANSWER
+
+
+def test_unsigned() -> None:
+    """Entries stored before signing was switched on are not served."""
+    lab = Lab()
+    lab.update(ASKED)
+    assert signed(OLD, lab.world).lookup(ASKED) is None

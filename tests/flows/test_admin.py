@@ -1,0 +1,222 @@
+"""Administration touches nothing but its own name's keys, and says so where it failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from langchain_redis_semcache._effects import (
+    EmbeddingUnavailableError,
+    ErrorReply,
+    Flow,
+    RedisUnavailableError,
+    Request,
+    Send,
+)
+from langchain_redis_semcache.entry.schema import tag_id
+from langchain_redis_semcache.errors import CacheUnavailableError
+from langchain_redis_semcache.flows import admin
+from tests.lab import ASKED, NO_INDEX, Lab, run, script
+
+INDEX = Lab().core.settings.schema.index(2)
+ENTRY = Lab().core.settings.schema.key("s", "t")
+NOPERM = ErrorReply("NOPERM", "NOPERM User x has no permissions to run the 'ft._list' command")
+NO_MODULE = ErrorReply("ERR", "ERR unknown command 'FT._LIST', with args beginning with:")
+
+
+def recorded(*replies: Any) -> tuple[list[Send], Callable[[Request], Any]]:
+    """Return an answerer for a script and the list of what it is asked."""
+    asked: list[Any] = []
+    answer = script(*replies)
+
+    def record(request: Request) -> Any:
+        asked.append(request)
+        return answer(request)
+
+    return asked, record
+
+
+def commands(asked: list[Send]) -> list[tuple[Any, ...]]:
+    return [command for request in asked for command in request.commands]
+
+
+# -- setup ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("reply", [b"OK", ErrorReply("ERR", "Index already exists")])
+def test_setup(reply: Any) -> None:
+    """Set-up embeds, connects and creates the index; one that exists is as good."""
+    lab = Lab()
+    asked, answer = recorded([1, 0], [b"PONG"], [reply])
+    run(admin.setup(lab.core), answer)
+    assert commands(asked[1:]) == [("PING",), lab.core.settings.schema.create(2)]
+    assert all(request.timeout == admin.SECONDS for request in asked[1:])
+
+
+def test_setup_is_remembered() -> None:
+    """After set-up no store makes sure of the index again, not even without a lookup before."""
+    lab = Lab()
+    run(admin.setup(lab.core), recorded([1, 0], [b"PONG"], [b"OK"])[1])
+    lab.update(ASKED)
+    assert lab.world.names == ["embed", "UNLINK HSET"]
+
+
+def test_setup_without_index() -> None:
+    """With `create_index=False` set-up creates none."""
+    asked, answer = recorded([1, 0], [b"PONG"])
+    run(admin.setup(Lab(create_index=False).core), answer)
+    assert commands(asked[1:]) == [("PING",)]
+
+
+@pytest.mark.parametrize(
+    ("replies", "message"),
+    [
+        ([EmbeddingUnavailableError("RateLimitError")], "the embedder failed: RateLimitError"),
+        ([[float("nan")]], "the embedder returned no usable vector: the vector is not finite"),
+        ([[1], RedisUnavailableError("TimeoutError")], "Redis did not answer: TimeoutError"),
+        ([[1], [ErrorReply("NOAUTH", "secret")]], "Redis refused PING: NOAUTH"),
+        ([[1], [1], [ErrorReply("NOPERM", "secret")]], "Redis refused FT.CREATE: NOPERM"),
+    ],
+)
+def test_setup_fails(replies: list[Any], message: str) -> None:
+    """What is wrong at set-up is said, without the server's words."""
+    with pytest.raises(CacheUnavailableError) as caught:
+        run(admin.setup(Lab().core), script(*replies))
+    assert str(caught.value) == message
+    assert caught.value.__suppress_context__ or caught.value.__context__ is None
+
+
+# -- clear ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", [bytes, str])
+def test_clear(text: type) -> None:
+    """Only this name's indexes are dropped and only keys below its root are asked for."""
+
+    def as_sent(value: str) -> Any:
+        return value.encode() if text is bytes else value
+
+    foreign = b"\xff\xfe" if text is bytes else "other::1:2:hnsw"
+    lab = Lab()
+    lab.core.search._known.add(2)
+    asked, answer = recorded(
+        [[foreign, as_sent("app2::x:2:hnsw"), as_sent(INDEX)]],
+        [b"OK"],
+        [[as_sent("7"), [as_sent(ENTRY)]]],
+        [1],
+        [[as_sent("9"), []]],
+        [[as_sent("0"), [as_sent("app::x:1"), as_sent("app::x:2")]]],
+        [1, 1],
+    )
+    run(admin.clear(lab.core), answer)
+    assert commands(asked) == [
+        ("FT._LIST",),
+        ("FT.DROPINDEX", INDEX),
+        ("SCAN", "0", "MATCH", "app::*", "COUNT", admin.BATCH),
+        ("UNLINK", as_sent(ENTRY)),
+        ("SCAN", "7", "MATCH", "app::*", "COUNT", admin.BATCH),
+        ("SCAN", "9", "MATCH", "app::*", "COUNT", admin.BATCH),
+        ("UNLINK", as_sent("app::x:1")),
+        ("UNLINK", as_sent("app::x:2")),
+    ]
+    lab.update("x")
+    assert "FT.CREATE" in lab.world.names  # it has noticed that the index is gone
+
+
+@pytest.mark.parametrize("refusal", [NOPERM, NO_MODULE])
+def test_clear_without_search(refusal: ErrorReply) -> None:
+    """Where there is no search, or it is kept from us, the keys are removed all the same."""
+    run(admin.clear(Lab().core), script([refusal], [[0, [ENTRY]]], [1]))
+
+
+def test_clear_after_another() -> None:
+    """An index that somebody else has just dropped is no failure."""
+    run(admin.clear(Lab().core), script([[INDEX]], [NO_INDEX], [["0", []]]))
+
+
+@pytest.mark.parametrize("at", range(5))
+@pytest.mark.parametrize("error", [RedisUnavailableError("Boom"), ErrorReply("OOM", "secret")])
+def test_clear_fails_at(at: int, error: Any) -> None:
+    """Wherever clearing fails, it says so."""
+    replies: list[Any] = [[[INDEX]], [b"OK"], [["5", [ENTRY]]], [1], [["0", []]]]
+    replies[at] = error if isinstance(error, Exception) else [error]
+    with pytest.raises(CacheUnavailableError, match=r"Boom|OOM"):
+        run(admin.clear(Lab().core), script(*replies))
+
+
+# -- delete --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("reply", "was_there"), [(1, True), (0, False)])
+def test_delete_entry(reply: int, was_there: bool) -> None:
+    """One entry is removed by its key."""
+    asked, answer = recorded([reply])
+    assert run(admin.delete_entry(Lab().core, ENTRY), answer) is was_there
+    assert commands(asked) == [("UNLINK", ENTRY)]
+
+
+@pytest.mark.parametrize("key", ["app2::x", "app:x", "", "*", "other", None, 5])
+def test_foreign_key(key: Any) -> None:
+    """A key that is not below the root is nobody's entry: nothing is sent."""
+    assert run(admin.delete_entry(Lab().core, key), script()) is False
+
+
+def test_delete_tagged() -> None:
+    """Tagged entries are asked for until none is left, in every index of this name."""
+    asked, answer = recorded(
+        [["app::a:2:hnsw", "app::b:2:hnsw", "other::c"]],
+        [[2, b"app::1", b"app::2"]],
+        [1, 1],
+        [[0]],
+        [[1, b"app::3"]],
+        [0],  # has just expired
+    )
+    assert run(admin.delete_tagged(Lab().core, ["faq", "}|{"]), answer) == 2
+    ids = sorted([tag_id("faq"), tag_id("}|{")])
+    searches = [c for c in commands(asked) if c[0] == "FT.SEARCH"]
+    assert [c[1] for c in searches] == ["app::a:2:hnsw", "app::a:2:hnsw", "app::b:2:hnsw"]
+    assert searches[0][2] == f"@tag_ids:{{{ids[0]}|{ids[1]}}}"
+
+
+def test_delete_no_tags() -> None:
+    """No tags, nothing to do."""
+    assert run(admin.delete_tagged(Lab().core, []), script()) == 0
+
+
+@pytest.mark.parametrize(
+    "listed", [[[NO_MODULE]], [[NOPERM]], [[[]]], [[[INDEX]], [NO_INDEX]]], ids=range(4)
+)
+def test_delete_tagged_by_scan(listed: list[Any]) -> None:
+    """Without an index to ask, every entry of this name is looked at."""
+    tags = f"{tag_id('x')},{tag_id('faq')}".encode()
+    asked, answer = recorded(
+        *listed,
+        [["3", []]],
+        [["0", ["app::1", "app::2", "app::3", "app::4"]]],
+        [tags, None, tag_id("x").encode(), ErrorReply("WRONGTYPE", "WRONGTYPE Operation")],
+        [1],
+    )
+    assert run(admin.delete_tagged(Lab().core, ["faq"]), answer) == 1
+    assert commands(asked)[-1] == ("UNLINK", "app::1")
+
+
+def test_scan_finds_corrupt_tags() -> None:
+    """Bytes that are no text where the tags should be are no tag of ours."""
+    scan = ([NO_MODULE], [["0", ["app::1"]]], [b"\xff\xfe"])
+    assert run(admin.delete_tagged(Lab().core, ["faq"]), script(*scan)) == 0
+
+
+FLOWS: list[Callable[[Any], Flow[Any]]] = [
+    lambda core: admin.delete_entry(core, ENTRY),
+    lambda core: admin.delete_tagged(core, ["a"]),
+    admin.clear,
+]
+
+
+@pytest.mark.parametrize("flow", FLOWS)
+def test_unavailable(flow: Callable[[Any], Flow[Any]]) -> None:
+    """What was asked for explicitly and did not happen is an exception."""
+    with pytest.raises(CacheUnavailableError):
+        run(flow(Lab().core), script(RedisUnavailableError("Boom")))

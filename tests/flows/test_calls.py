@@ -1,0 +1,73 @@
+"""A call is read once, without keeping or blocking what is too large for that."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import pytest
+
+from langchain_redis_semcache import events
+from langchain_redis_semcache._effects import LARGE, Send, Work
+from langchain_redis_semcache.events import Bypassed, Failed
+from tests.lab import ASKED, MODEL, Lab
+
+TOOLS = MODEL + "x" * (2 * LARGE)
+
+
+def test_a_long_llm_string_is_work() -> None:
+    """Reading a call with many tools is handed to the driver, which keeps it off the loop."""
+    flow = Lab().core.lookup(ASKED, TOOLS)
+    request = next(flow)
+    assert isinstance(request, Work)
+    assert request.size > LARGE
+    assert isinstance(flow.send(request.function()), Send)
+
+
+def test_a_long_llm_string_is_not_kept() -> None:
+    """Readings of usual calls are remembered, not those with a long `llm_string`."""
+    lab = Lab()
+    for model in (MODEL, TOOLS):
+        lab.lookup(ASKED, model)
+    assert lab.core.calls._reading.cache_info().currsize == 1
+
+
+@pytest.mark.parametrize("hook", ["namespace", "question"])
+def test_a_hook_that_works_again(
+    hook: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A hook that failed is warned about once, and its end is said."""
+    monkeypatch.setattr(events, "QUIET_SECONDS", 0.0)
+    caplog.set_level(logging.INFO)
+    broken = [True]
+
+    def answer(*_: Any) -> Any:
+        if broken:
+            raise KeyError
+        return "tenant" if hook == "namespace" else ("q", ())
+
+    lab = Lab(**{hook: answer})
+    lab.lookup(ASKED)
+    lab.lookup(ASKED)
+    broken.clear()
+    lab.lookup(ASKED)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+class Grammar:
+    """An object that a model's call depends on, with the repr that every object has."""
+
+
+def test_what_cannot_be_told_apart_is_not_cached() -> None:
+    """A call that binds such an object is left to the model, and one event says so."""
+    lab, bound = Lab(), str([("grammar", Grammar())])
+    with lab.reporter.muted():
+        lab.lookup(ASKED, bound)
+    lab.update(ASKED, model=bound)
+    assert lab.lookup(ASKED, bound) is None
+    assert not lab.world.requests
+    assert lab.events == [
+        Failed("lookup", "model", "ObjectsWithoutRepr"),
+        Bypassed("update", "indistinct_model"),
+        Bypassed("lookup", "indistinct_model"),
+    ]

@@ -1,0 +1,78 @@
+"""Small words that decide, and small words that do not."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from langchain_redis_semcache.guards import DEFAULT_GUARDS
+
+from .material import Table, cases
+
+VETOED: Table = {
+    "scope": [
+        ("Do all bees sting?", "Do some bees sting?"),
+        ("are both rooms heated", "is either room heated"),
+        ("which trains run on Sundays", "which trains only run on Sundays"),
+        ("all fruits except apples", "all fruits including apples"),
+        ("at least five guests", "at most five guests"),
+        ("is tea stronger than coffee", "is tea as strong as coffee"),
+        ("the film of last week", "the film of next week"),
+        ("hotels in the park", "hotels near the park"),
+        ("peel garlic before cooking it", "peel garlic while cooking it"),
+        ("books on Kant and Hegel", "books on Kant or Hegel"),
+        ("describe a quark as a list", "describe a quark as a table"),
+    ],
+    "tense": [
+        ("Who is the mayor of Ghent?", "Who was the mayor of Ghent?"),
+        ("where are the games", "where will the games be"),
+        ("how many wolves live here", "how many wolves lived here"),
+        ("has the letter been sent", "will the letter be sent"),
+        ("Can I freeze cheese?", "Should I freeze cheese?"),
+        ("must guests register", "may guests register"),
+        ("what can a judge decide", "what must a judge decide"),
+    ],
+    "form": [
+        ("why do owls hoot", "how do owls hoot"),
+        ("when was the tower built", "why was the tower built"),
+        ("How long do I steam rice?", "How do I steam rice?"),
+    ],
+}
+
+SAME: Table = {
+    "scope": [
+        ("are there any good films", "are there good films"),
+        ("what are some names for dogs", "what are names for dogs"),
+        ("is a bus also running at night, or a tram", "which vehicles run at night"),
+        ("all the bones of the hand", "the bones of the hand"),
+    ],
+    "tense": [
+        ("how can I peel garlic", "how should I peel garlic"),
+        ("how long does it take", "how long will it take"),
+        ("what should I wear", "what do I need to wear"),
+        ("has the shop closed", "did the shop close"),
+        ("will you tell me the time", "can you tell me the time"),
+        ("was the bridge repaired last year by the city", "are there repairs of that old bridge"),
+        ("my parcel has been lost", "my parcel is lost"),
+    ],
+    "form": [
+        ("where can I find the form", "how can I find the form"),
+        ("how come the sky is red", "why is the sky red"),
+        ("when does it open", "at what time does it open"),
+    ],
+}
+
+
+@pytest.mark.parametrize(("name", "asked", "cached"), cases(VETOED))
+def test_veto(name: str, asked: str, cached: str) -> None:
+    """Two senses of one class of words make two questions, whichever was asked first."""
+    assert DEFAULT_GUARDS[name](asked, cached) == math.inf
+    assert DEFAULT_GUARDS[name](cached, asked) == math.inf
+
+
+@pytest.mark.parametrize(("name", "asked", "cached"), cases(SAME))
+def test_no_objection(name: str, asked: str, cached: str) -> None:
+    """Other ways to say it, and questions of which more differs, meet no objection."""
+    assert DEFAULT_GUARDS[name](asked, cached) == 0
+    assert DEFAULT_GUARDS[name](cached, asked) == 0

@@ -1,0 +1,33 @@
+"""Pairs of questions written for this project: how many of them the guards tell apart.
+
+Distances are no part of this; benchmarks/guards.py plays the same pairs through embedding models.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from langchain_redis_semcache.guards import DEFAULT_GUARDS, objection
+
+DATA = Path(__file__).parent / "data"
+
+
+def pairs(name: str) -> list[list[str]]:
+    lines = (DATA / f"{name}.txt").read_text(encoding="utf-8").splitlines()
+    return [line.split(" | ") for line in lines if line and not line.startswith("#")]
+
+
+@pytest.mark.parametrize(("name", "least"), [("unlike", 0.75), ("late_unlike", 0.75)])
+def test_most_unlike_pairs_are_objected_to(name: str, least: float) -> None:
+    """Of pairs that must not share an answer, the guards alone object to three in four."""
+    found = [objection(asked, cached, DEFAULT_GUARDS)[0] > 0 for _, asked, cached in pairs(name)]
+    assert sum(found) >= least * len(found)
+
+
+@pytest.mark.parametrize(("name", "most"), [("alike", 0.1), ("late_alike", 0.2)])
+def test_few_alike_pairs_are_objected_to(name: str, most: float) -> None:
+    """Of pairs that one answer serves, the guards let nearly all pass."""
+    found = [objection(asked, cached, DEFAULT_GUARDS)[0] > 0 for _, asked, cached in pairs(name)]
+    assert sum(found) <= most * len(found)

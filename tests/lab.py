@@ -1,0 +1,252 @@
+"""Runs the core's generators by hand: requests out, replies in, failures thrown in."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.embeddings import Embeddings
+from langchain_core.load import dumps
+from langchain_core.messages import AIMessage, HumanMessage
+from langchain_core.outputs import ChatGeneration, Generation
+
+from langchain_redis_semcache._effects import (
+    Embed,
+    EmbeddingUnavailableError,
+    ErrorReply,
+    Flow,
+    RedisUnavailableError,
+    Request,
+    Send,
+    Work,
+)
+from langchain_redis_semcache.admission import CompleteAnswers
+from langchain_redis_semcache.entry.query import CANDIDATES
+from langchain_redis_semcache.entry.schema import Schema
+from langchain_redis_semcache.entry.vector import unpack
+from langchain_redis_semcache.events import Event, Reporter
+from langchain_redis_semcache.flows.lookup import Core, Settings
+from langchain_redis_semcache.flows.options import OptionStack
+from langchain_redis_semcache.policies import DistancePolicy
+
+MODEL = "[('model', 'm1')]"
+ANSWER = [Generation(text="Paris.")]
+NO_INDEX = ErrorReply("SEARCH_INDEX_NOT_FOUND", "SEARCH_INDEX_NOT_FOUND Index not found: x")
+
+Answerer = Callable[[Request], Any]
+
+
+def run(flow: Flow[Any], answer: Answerer) -> Any:
+    """Run a flow; what `answer` raises is thrown into it."""
+    try:
+        request = next(flow)
+        while True:
+            try:
+                reply = request.function() if isinstance(request, Work) else answer(request)
+            except Exception as error:
+                request = flow.throw(error)
+            else:
+                request = flow.send(reply)
+    except StopIteration as stop:
+        return stop.value
+
+
+def script(*replies: Any) -> Answerer:
+    """Answer with these in order; an exception is raised, a function called with the request."""
+    left: Iterator[Any] = iter(replies)
+
+    def answer(request: Request) -> Any:
+        reply = next(left, None)
+        assert reply is not None, f"unexpected {request}"
+        if isinstance(reply, Exception):
+            raise reply
+        return reply(request) if callable(reply) else reply
+
+    return answer
+
+
+def chat(text: str) -> str:
+    return dumps([HumanMessage(text)])
+
+
+def direction(degrees: float) -> list[float]:
+    """A vector; two of them are 1 - cos(difference) apart."""
+    return [math.cos(math.radians(degrees)), math.sin(math.radians(degrees))]
+
+
+@dataclass
+class World:
+    """Answers as a Redis with search and an embedder do, from dictionaries."""
+
+    vectors: dict[str, Any] = field(default_factory=dict)
+    hashes: dict[str, dict[str, Any]] = field(default_factory=dict)
+    ttl: dict[str, int] = field(default_factory=dict)
+    indexes: set[str] = field(default_factory=set)
+    requests: list[Request] = field(default_factory=list)
+
+    def __call__(self, request: Request) -> Any:
+        self.requests.append(request)
+        if isinstance(request, Embed):
+            return self.vectors.get(request.text, direction(0))
+        assert isinstance(request, Send)
+        return [self._reply(*command) for command in request.commands]
+
+    @property
+    def names(self) -> list[str]:
+        """The requests so far in short, such as "embed" and "UNLINK HSET PEXPIRE"."""
+        return [
+            " ".join(str(c[0]) for c in r.commands) if isinstance(r, Send) else "embed"
+            for r in self.requests
+        ]
+
+    def _reply(self, name: Any, key: Any, *args: Any) -> Any:
+        entry = self.hashes.get(key)
+        if name == "HMGET":
+            return [(entry or {}).get(_text(field)) for field in args]
+        if name == "UNLINK":
+            self.ttl.pop(key, None)
+            return int(self.hashes.pop(key, None) is not None)
+        if name == "HSET":
+            pairs = [a.encode() if isinstance(a, str) else a for a in args]
+            fields = [str(a) for a in args[::2]]
+            self.hashes.setdefault(key, {}).update(zip(fields, pairs[1::2], strict=True))
+            return len(fields)
+        if name == "PEXPIRE":
+            self.ttl[key] = args[0]
+            return int(entry is not None)
+        if name == "FT.CREATE":
+            self.indexes.add(key)
+            return b"OK"
+        assert name == "FT.SEARCH", name
+        return self._search(key, *args) if key in self.indexes else NO_INDEX
+
+    def _search(self, _: str, query: str, *args: Any) -> list[Any]:
+        scope = re.search(r"@scope:\{(\w+)\}", query)
+        limit = int(query.split("KNN ")[1].split()[0])
+        asked = unpack(args[3], "float32")
+        reply: list[Any] = []
+        for key, entry in self.hashes.items():
+            if "vector" in entry and (scope is None or entry["scope"].decode() == scope[1]):
+                stored = unpack(entry["vector"], "float32")
+                distance = 1 - sum(a * b for a, b in zip(asked, stored, strict=True))
+                fields = [b"distance", str(distance).encode()]
+                for name, value in entry.items():
+                    fields += [name.encode(), value]
+                reply.append((distance, key.encode(), fields))
+        nearest = sorted(reply)[:limit]
+        return [len(nearest), *(part for _, *document in nearest for part in document)]
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
+
+
+class Lab:
+    """A core with a world around it and the events it emitted."""
+
+    def __init__(self, world: World | None = None, **changes: Any) -> None:
+        self.world = world or World()
+        self.events: list[Event] = []
+        self.options = OptionStack()
+        self.reporter = Reporter("app", [self.events.append])
+        schema = Schema(changes.pop("name", "app"), "emb", "float32", "hnsw")
+        chosen: dict[str, Any] = {
+            "schema": schema,
+            "policy": DistancePolicy(0.15, {}),
+            "admission": CompleteAnswers(),
+            "namespace": "",
+            "context": "full",
+            "question": None,
+            "ttl": None,
+            "refresh_ttl": False,
+            "mark_hits": False,
+            "max_question_chars": None,
+            "max_answer_bytes": 10_000,
+            "create_index": True,
+            "signer": None,
+        }
+        self.core = Core(Settings(**{**chosen, **changes}), self.reporter, self.options)
+
+    def lookup(self, prompt: str, model: str = MODEL, answer: Answerer | None = None) -> Any:
+        return run(self.core.lookup(prompt, model), answer or self.world)
+
+    def update(
+        self,
+        prompt: str,
+        answers: Any = None,
+        model: str = MODEL,
+        answer: Answerer | None = None,
+    ) -> None:
+        run(self.core.update(prompt, model, answers or ANSWER), answer or self.world)
+
+    @property
+    def last(self) -> Any:
+        return self.events[-1]
+
+
+class Fixed(Embeddings):
+    """Embeds every text as the same vector."""
+
+    model = "fixed-1"
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return [self.embed_query(text) for text in texts]
+
+    def embed_query(self, text: str) -> list[float]:
+        return [1.0, 0.0]
+
+
+# -- a cache in which one question has been answered --------------------------------------------
+
+ASKED = chat("Capital of France?")
+AGAIN = chat("France's capital?")
+FAR = chat("Tell me a joke")
+ANGLES: dict[str, Any] = {
+    "France's capital?": direction(20),  # distance 0.06
+    "Tell me a joke": direction(90),
+}
+CALL = [
+    ChatGeneration(
+        message=AIMessage("", tool_calls=[{"name": "pay", "args": {}, "id": "1"}]),
+    )
+]
+
+
+def stocked(**changes: Any) -> Lab:
+    """A lab in which one question has been answered."""
+    lab = Lab(World(vectors=dict(ANGLES)), **changes)
+    lab.update(ASKED)
+    lab.world.requests.clear()
+    lab.events.clear()
+    return lab
+
+
+def crowd(lab: Lab, count: int = CANDIDATES) -> None:
+    """Put other scopes' entries between `AGAIN` and ours, as if their masks were the same."""
+    Lab(lab.world).update(AGAIN)
+    key, entry = lab.world.hashes.popitem()
+    root = key.rsplit(":", 2)[0]
+    for n in range(count):
+        lab.world.hashes[f"{root}:foreign:{n}"] = {**entry, "scope": b"foreign"}
+    lab.world.requests.clear()
+
+
+class Failing:
+    """A world in which the request number `at` fails, and all of its kind from then on."""
+
+    def __init__(self, world: World, at: int) -> None:
+        self.world = world
+        self.at = at
+        self.stage = ""
+
+    def __call__(self, request: Any) -> Any:
+        kind = "embedding" if hasattr(request, "text") else "redis"
+        if len(self.world.requests) == self.at or kind == self.stage:
+            self.stage = kind
+            self.world.requests.append(request)
+            error = EmbeddingUnavailableError if kind == "embedding" else RedisUnavailableError
+            raise error("Boom")
+        return self.world(request)

@@ -1,0 +1,494 @@
+"""The audit without a server: what it decides, what it counts, and what it concludes."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration
+
+from langchain_redis_semcache._effects import (
+    Ask,
+    AskFailedError,
+    Embed,
+    EmbeddingUnavailableError,
+    ErrorReply,
+    Later,
+    RedisUnavailableError,
+    Send,
+    Work,
+)
+from langchain_redis_semcache.entry.answer import encode
+from langchain_redis_semcache.entry.schema import Schema
+from langchain_redis_semcache.errors import ConfigurationError
+from langchain_redis_semcache.events import Audited, Event, Failed, Reporter
+from langchain_redis_semcache.flows.audit import Learning, Pending, distance, learning, radius
+from langchain_redis_semcache.policies import AuditPolicy, Candidate, Decision, DistancePolicy
+from langchain_redis_semcache.policies.evidence import BINS, Evidence, estimates, upper_bound
+
+ASKED = "Which city serves as the capital?"
+
+
+def candidate(distance: float, radius: float | None = None, entry: str = "e") -> Candidate:
+    return Candidate(entry, "What is the capital?", distance, radius)
+
+
+def taught(policy: AuditPolicy, rights: int, wrongs: int = 0, at: float = 0.05) -> AuditPolicy:
+    """Tell a policy verdicts about candidates at one distance."""
+    for right in [True] * rights + [False] * wrongs:
+        policy.judged(Decision(False, "distance", score=at, compare=True), right)
+    return policy
+
+
+def threshold(policy: AuditPolicy) -> float:
+    return policy.report.threshold
+
+
+# -- deciding -------------------------------------------------------------------------------------
+
+
+def test_a_new_policy_serves_nothing_by_meaning_and_compares_what_is_near() -> None:
+    """Strict means strict: no evidence, no hit; candidates in reach are compared for free."""
+    policy = AuditPolicy(seed=1)
+    near = policy.decide(ASKED, candidate(0.01), policy.distance_threshold)
+    assert (near.accepted, near.reason, near.compare) == (False, "distance", True)
+    far = policy.decide(ASKED, candidate(0.5), policy.distance_threshold)
+    assert (far.accepted, far.reason, far.compare) == (False, "distance", False)
+    assert str(policy.report) == "threshold 0.000, no evidence yet"
+
+
+def test_a_vetoed_candidate_is_neither_served_nor_compared() -> None:
+    """What a guard refuses is none of the audit's business."""
+    policy = taught(AuditPolicy(guards={"never": lambda a, b: math.inf}), 500)
+    decision = policy.decide(ASKED, candidate(0.01), 2.0)
+    assert (decision.reason, decision.guard, decision.compare) == ("guard", "never", False)
+
+
+@pytest.mark.parametrize(
+    ("limit", "rights", "wrongs", "opens"),
+    [
+        (0.05, 50, 0, False),
+        (0.05, 60, 0, True),
+        (0.05, 100, 5, False),
+        (0.02, 100, 0, False),
+        (0.02, 140, 0, True),
+        (0.01, 260, 0, False),
+        (0.01, 280, 0, True),
+        (0.01, 400, 4, False),
+    ],
+)
+def test_the_upper_bound_and_not_the_mere_rate_opens_the_cache(
+    limit: float, rights: int, wrongs: int, opens: bool
+) -> None:
+    """Few verdicts prove little, and errors have to be outweighed."""
+    policy = taught(AuditPolicy(limit, audit_rate=1e-9, guards={}), rights, wrongs)
+    decision = policy.decide(ASKED, candidate(0.03), policy.distance_threshold)
+    assert decision.accepted is opens
+    assert (threshold(policy) > 0) is opens
+    if opens:
+        assert policy.report.upper_bound <= limit
+
+
+def test_new_errors_close_it_again() -> None:
+    """The threshold follows the evidence in both directions."""
+    policy = taught(AuditPolicy(0.05), 100)
+    assert threshold(policy) > 0.05
+    assert threshold(taught(policy, 0, 10)) == 0
+    assert policy.report.error_rate is None
+
+
+def test_a_wrong_neighbour_keeps_an_entry_to_itself() -> None:
+    """The nearer a question with another answer, the smaller the entry's own radius."""
+    policy = taught(AuditPolicy(0.05, audit_rate=1e-9, guards={}), 100, at=0.1)
+
+    def decide(radius: float | None) -> Decision:
+        return policy.decide(ASKED, candidate(0.08, radius), policy.distance_threshold)
+
+    assert decide(None).accepted
+    assert decide(0.5).accepted
+    assert decide(0.38).accepted
+    assert decide(0.2).reason == decide(0.0).reason == "entry_radius"
+    assert decide(0.2).compare
+
+
+def test_a_call_with_a_smaller_threshold_of_its_own_is_obeyed() -> None:
+    """`cache.options(distance_threshold=)` can only make it stricter."""
+    policy = taught(AuditPolicy(0.05, audit_rate=1e-9), 100)
+    assert policy.decide(ASKED, candidate(0.03), 2.0).accepted
+    assert policy.decide(ASKED, candidate(0.03), 0.01).reason == "distance"
+
+
+def test_the_share_that_is_audited_is_the_one_asked_for_and_repeats_under_a_seed() -> None:
+    """Which hits are audited depends on the seed and the question, not on who asks when."""
+
+    def audited(seed: int | None) -> list[int]:
+        policy = AuditPolicy(audit_rate=0.1, mode="observe", seed=seed, guards={})
+        decisions = [
+            policy.decide(f"{ASKED} {n}", candidate(0.05), policy.distance_threshold)
+            for n in range(5000)
+        ]
+        assert {d.reason for d in decisions} == {"accepted", "audit"}
+        return [n for n, d in enumerate(decisions) if d.reason == "audit" and d.compare]
+
+    assert audited(1) == audited(1)
+    assert audited(1) != audited(2) != audited(None)
+    assert 430 < len(audited(1)) < 570
+
+
+def test_observing_changes_nothing_but_the_audited_share() -> None:
+    """In mode "observe" the fixed threshold decides, whatever the verdicts and radii say."""
+    policy = AuditPolicy(0.01, 1e-9, mode="observe", threshold=0.1, guards={})
+    taught(policy, 10, 10)
+    decide = policy.decide
+    assert decide(ASKED, candidate(0.09, 0.01), 2.0).accepted
+    assert decide(ASKED, candidate(0.11), 2.0).reason == "distance"
+    report = policy.report
+    assert (report.threshold, report.judged, report.wrong) == (0.1, 20, 10)
+    assert report.error_rate == 0.5
+    assert "error rate 50.00%" in str(report)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"max_error_rate": 0},
+        {"max_error_rate": 1.5},
+        {"audit_rate": True},
+        {"audit_rate": "5%"},
+        {"judge": "gpt"},
+        {"mode": "watch"},
+        {"explore_up_to": 0},
+        {"explore_up_to": 3},
+        {"mode": "observe", "threshold": 0.5},
+    ],
+)
+def test_arguments_that_make_no_sense_are_refused(arguments: dict[str, Any]) -> None:
+    """A mistake shows at once."""
+    with pytest.raises(ConfigurationError):
+        AuditPolicy(**arguments)
+
+
+# -- counting -------------------------------------------------------------------------------------
+
+
+def test_processes_add_up() -> None:
+    """What two policies have drained into one hash, a third one knows."""
+    shared: dict[str, int] = {}
+    for _ in range(2):
+        policy = taught(AuditPolicy(0.05), 40)
+        policy.served(Decision(True, "accepted", score=0.05))
+        for field, count in policy.drain().items():
+            shared[field] = shared.get(field, 0) + count
+        assert policy.drain() == {}
+        assert threshold(policy) == 0
+    third = AuditPolicy(0.05)
+    third.absorb(shared)
+    assert threshold(third) > 0.05
+    assert third.report.judged == 80
+
+
+def test_counts_of_other_settings_and_nonsense_are_not_mixed_in() -> None:
+    """Another reach or mode has bins of another meaning; a hash can contain anything."""
+    counts = taught(AuditPolicy(0.05, explore_up_to=0.3), 100).drain()
+    counts |= taught(AuditPolicy(mode="observe"), 100).drain()
+    counts |= {"enforce:0.4:n3": -5, "enforce:0.4:k3": 7, "enforce:0.4:x": 3, "": 1}
+    policy = AuditPolicy(0.05)
+    policy.absorb(counts)
+    assert threshold(policy) == 0
+    assert policy.drain() == {}
+
+
+def test_verdicts_without_a_place_in_the_histogram_are_left_out() -> None:
+    """A score beyond the reach, or none, counts nowhere."""
+    policy = AuditPolicy()
+    policy.judged(Decision(False, "entry_radius", score=7.0, compare=True), False)
+    policy.judged(Decision(False, "distance"), True)
+    policy.served(Decision(True, "accepted"))
+    assert policy.drain() == {}
+
+
+def test_the_shared_counts_are_due_now_and_then() -> None:
+    """Once per interval, whoever asks first."""
+    policy = AuditPolicy()
+    assert policy.due()
+    assert not policy.due()
+    policy.start_afresh()
+    assert policy.learner is policy
+
+
+# -- concluding -----------------------------------------------------------------------------------
+
+
+def test_a_bin_weighs_what_was_met_there_and_not_what_was_judged() -> None:
+    """Many verdicts beyond a threshold and few within do not distort the error rate."""
+    bins = [(1000, 100, 0), (100, 100, 50)]
+    *_, last = estimates(bins, 0.1)
+    assert last.rate == pytest.approx(50 / 1100)
+    assert (last.threshold, last.judged, last.wrong) == (pytest.approx(0.2), 200, 50)
+
+
+def test_thin_bins_are_pooled_before_they_count() -> None:
+    """Thresholds are compared where there is evidence; the rest waits, unless all is wanted."""
+    bins = [(10, 10, 1)] * 7
+    assert [e.judged for e in estimates(bins, 0.1)] == [60]
+    assert [e.judged for e in estimates(bins, 0.1, complete=True)] == [60, 70]
+    assert list(estimates([(0, 0, 0)], 0.1, complete=True)) == []
+
+
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 300), st.integers(0, 300), st.integers(0, 300)), max_size=BINS
+    )
+)
+def test_whatever_was_counted_the_estimates_are_shares(bins: list[tuple[int, int, int]]) -> None:
+    """Rates and bounds are between 0 and 1, the bound is not below the rate."""
+    tidy = [(max(m, n), n, min(k, n)) for m, n, k in bins]
+    for estimate in estimates(tidy, 0.01):
+        assert estimate.rate is not None
+        assert 0 <= estimate.rate <= estimate.upper_bound + 1e-12 <= 1 + 1e-9
+
+
+def test_the_upper_bound_covers_the_truth_19_times_in_20() -> None:
+    """Simulated: audits of 5 % within a threshold, everything judged beyond it."""
+    covered = 0
+    for seed in range(200):
+        chance = random.Random(seed)
+        evidence = Evidence(0.4, "test")
+        mass = errors = 0.0
+        for _ in range(3000):
+            at = chance.random() * 0.3
+            risk = at * at  # 0.03 on average, more of it farther away
+            mass, errors = mass + 1, errors + risk
+            if at > 0.15 or chance.random() < 0.2:
+                evidence.judged(at, chance.random() >= risk)
+            else:
+                evidence.met(at)
+        covered += evidence.estimate(0.3).upper_bound >= errors / mass
+    assert covered >= 0.93 * 200
+    assert upper_bound(0.5, 0) == 1.0
+
+
+def test_a_stream_is_served_with_no_more_errors_than_allowed() -> None:
+    """End to end without a server: the threshold settles where the error rate permits."""
+    for limit in (0.02, 0.05):
+        chance = random.Random(5)
+        policy = AuditPolicy(limit, guards={}, seed=3)
+        hits = wrong = 0
+        for n in range(12_000):
+            at = chance.random() * 0.4
+            right = chance.random() >= 0.15 * (at / 0.4) ** 2
+            one = candidate(at, entry=f"e{n}")
+            decision = policy.decide(ASKED, one, policy.distance_threshold)
+            if decision.accepted:
+                policy.served(decision)
+                hits, wrong = hits + 1, wrong + (not right)
+            elif decision.compare:
+                policy.judged(decision, right)
+        assert wrong / hits <= limit
+        assert hits > 2000
+
+
+# -- the cache's side -----------------------------------------------------------------------------
+
+
+class FakeCalls:
+    """As much of `Calls` as learning needs."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.reporter = Reporter("test", [self.events.append])
+        self.settings = self
+        self.schema = Schema("app", "model", "float32", "hnsw")
+
+    def failed(self, operation: Any, stage: str, error: str) -> None:
+        self.reporter.emit(Failed(operation, stage, error))
+
+
+def told(text: str, **fields: Any) -> list[ChatGeneration]:
+    return [ChatGeneration(message=AIMessage(text, **fields))]
+
+
+def pending(answer: Sequence[Any] | bytes, reason: str = "distance") -> Pending:
+    data = answer if isinstance(answer, bytes) else encode(answer)
+    decision = Decision(False, reason, score=0.1, compare=True)
+    return Pending(ASKED, "app::x:cached", data, 0.1, decision)
+
+
+def compared(learning: Learning, fresh: Sequence[Any], replies: Iterator[Any]) -> list[Any]:
+    """Run a comparison with these replies; return what was requested."""
+    requests: list[Any] = []
+    flow: Any = learning.compare("app::x:fresh", fresh)
+    later = next(flow, None)
+    if later is None:
+        return requests
+    assert isinstance(later, Later)
+    inner: Any = later.flow
+    try:
+        request = next(inner)
+        while True:
+            requests.append(request)
+            reply: Any = done(request) if isinstance(request, Work) else next(replies)
+            raised = isinstance(reply, Exception)
+            request = inner.throw(reply) if raised else inner.send(reply)
+    except StopIteration:
+        return [r for r in requests if not isinstance(r, Work)]
+
+
+def done(work: Work) -> Any:
+    try:
+        return work.function()
+    except Exception as error:
+        return error
+
+
+SUSPENDED = EmbeddingUnavailableError("suspended", suspended=True)
+CALL = {"name": "send", "args": {}, "id": "1"}
+
+
+@pytest.mark.parametrize(
+    ("cached", "fresh", "replies", "verdict"),
+    [
+        ("Paris.", "paris", [[1]], True),
+        ("Paris", "Lyon", [[1.0, 0.0], [0.0, 1.0], [1]], False),
+        ("Paris", "It is Paris", [[1.0, 0.0], [2.0, 0.1], [1]], True),
+        ("Paris", "Lyon", [[1.0, 0.0], [1.0]], None),
+        ("Paris", "Lyon", [SUSPENDED], None),
+        ("Paris", "Lyon", [[1.0, 0.0], "no vector"], None),
+        ("Paris", " ", [], None),
+    ],
+)
+def test_the_default_judge_compares_texts_and_then_embeddings(
+    cached: str, fresh: str, replies: list[Any], verdict: bool | None
+) -> None:
+    """The same words are right without an embedding; what cannot be compared is no verdict."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy())
+    one.remember("app::x:fresh", pending(told(cached)))
+    requests = compared(one, told(fresh), iter(replies))
+    found = [event.right for event in calls.events if isinstance(event, Audited)]
+    assert found == ([] if verdict is None else [verdict])
+    assert all(isinstance(request, (Embed, Send)) for request in requests)
+
+
+@pytest.mark.parametrize(
+    ("cached", "fresh"),
+    [
+        (told("", tool_calls=[CALL]), told("Paris")),
+        (told("Paris"), told("", tool_calls=[CALL])),
+        (b"not json", told("Paris")),
+        (told(""), told("Paris")),
+    ],
+)
+def test_what_cannot_be_an_answer_is_not_compared(cached: Any, fresh: Any) -> None:
+    """Tool calls, unreadable entries and empty answers say nothing about meaning."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy())
+    one.remember("app::x:fresh", pending(cached))
+    assert compared(one, fresh, iter([])) == []
+    assert calls.events == []
+
+
+@pytest.mark.parametrize(
+    ("right", "commands"),
+    [(True, {"HINCRBY": 2}), (False, {"HINCRBY": 3, "EVAL": 2})],
+)
+def test_a_verdict_is_one_round_trip(right: bool, commands: dict[str, int]) -> None:
+    """Counts go to one hash beside the entries; a wrong one narrows both entries as well."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy(judge=lambda *texts: right))
+    one.remember("app::x:fresh", pending(told("Paris"), "audit"))
+    ask, send = compared(one, told("Lyon"), iter([right, [1]]))
+    assert isinstance(ask, Ask)
+    assert ask.subject(*ask.arguments) is right
+    assert send.write
+    counted: dict[str, int] = {}
+    for command in send.commands:
+        counted[command[0]] = counted.get(command[0], 0) + 1
+    assert counted == commands
+    assert {c[1] for c in send.commands if c[0] == "HINCRBY"} == {one._key}
+    assert not one._key.startswith(calls.schema.prefix)
+    assert one._key.startswith(calls.schema.root)
+    assert calls.events == [Audited(right, 0.1, "app::x:cached", "audit")]
+    assert compared(one, told("Lyon"), iter([])) == []
+
+
+@pytest.mark.parametrize(
+    ("replies", "stage"),
+    [
+        ([AskFailedError("TimeoutError")], "judge"),
+        ([True, RedisUnavailableError("ConnectionError")], "audit"),
+        ([True, [1, ErrorReply("NOPERM", "NOPERM no")]], "audit"),
+    ],
+)
+def test_what_fails_is_reported_and_no_more(replies: list[Any], stage: str) -> None:
+    """Neither a judge nor Redis can do more harm than to leave less evidence."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy(judge=lambda *texts: True))
+    one.remember("app::x:fresh", pending(told("Paris")))
+    compared(one, told("Lyon"), iter(replies))
+    assert [e.stage for e in calls.events if isinstance(e, Failed)] == [stage]
+
+
+def test_what_waits_for_an_answer_is_bounded() -> None:
+    """Calls whose model never answers cost a fixed amount of memory."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy())
+    for n in range(1000):
+        one.remember(f"key{n}", pending(told("x" * 100)))
+    assert len(one._pending) == 256
+    for n in range(100):
+        one.remember(f"key{n}", pending(b"x" * 1_000_000))
+        one.remember(f"key{n}", pending(b"x" * 1_000_000))
+    assert len(one._pending) == 16
+    one.start_afresh()
+
+
+@pytest.mark.parametrize(
+    ("reply", "judged"),
+    [
+        ({b"enforce:0.4:n10": b"70", b"enforce:0.4:m10": b"70"}, True),
+        ([b"enforce:0.4:n10", b"70", b"enforce:0.4:m10", b"70"], True),
+        ([b"enforce:0.4:n10", b"many", b"odd"], False),
+        (ErrorReply("WRONGTYPE", "WRONGTYPE"), False),
+        (None, False),
+    ],
+)
+def test_the_shared_counts_are_read_in_both_protocols(reply: Any, judged: bool) -> None:
+    """And whatever else is stored there is no evidence."""
+    calls: Any = FakeCalls()
+    policy = AuditPolicy(0.05)
+    one = Learning(calls, policy)
+    assert one.refresh() == [("HGETALL", one._key)]
+    assert one.refresh() == []
+    one.absorb(reply)
+    assert (threshold(policy) > 0) is judged
+
+
+def test_a_policy_that_does_not_learn_has_no_learning() -> None:
+    """The plain policy costs nothing."""
+    calls: Any = FakeCalls()
+    assert learning(calls, DistancePolicy()) is None
+    assert learning(calls, AuditPolicy()) is not None
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [(None, None), (b"0.25", 0.25), (b"junk", 0.0), (b"nan", 0.0), (b"-1", 0.0), ([], 0.0)],
+)
+def test_a_radius_that_cannot_be_read_keeps_the_entry_to_itself(
+    stored: Any, expected: float | None
+) -> None:
+    """Tampering makes an entry stricter, not looser."""
+    assert radius(stored) == expected
+
+
+def test_distance_is_cosine_distance() -> None:
+    """Length does not matter, direction does."""
+    assert distance([1.0, 0.0], [3.0, 0.0]) == pytest.approx(0)
+    assert distance([1.0, 0.0], [0.0, 2.0]) == pytest.approx(1)

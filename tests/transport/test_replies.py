@@ -1,0 +1,116 @@
+"""Transactions on the wire, error replies with their code, labels without content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from redis import exceptions
+
+from langchain_redis_semcache._effects import ErrorReply
+from langchain_redis_semcache.transport.replies import (
+    demoted,
+    error_reply,
+    label,
+    unpack_transaction,
+    wire,
+)
+
+COMMANDS = [("UNLINK", "k"), ("HSET", "k", "f", b"v")]
+OOM = ErrorReply("OOM", "x")
+ABORTED = ErrorReply("EXECABORT", "x")
+
+
+def test_wire() -> None:
+    """An atomic batch is sent between MULTI and EXEC, others as they are."""
+    assert wire(COMMANDS, True) == [("MULTI",), *COMMANDS, ("EXEC",)]
+    assert wire(COMMANDS, False) == COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("replies", "expected"),
+    [
+        ([b"OK", b"QUEUED", b"QUEUED", [1, 2]], [1, 2]),
+        ([b"OK", b"QUEUED", b"QUEUED", (1, 2)], [1, 2]),
+        (
+            [b"OK", b"QUEUED", b"QUEUED", [1, exceptions.ResponseError("WRONGTYPE a")]],
+            [1, ErrorReply("WRONGTYPE", "WRONGTYPE a")],
+        ),
+        ([b"OK", OOM, b"QUEUED", ABORTED], [OOM, OOM]),
+        ([b"OK", b"QUEUED", b"QUEUED", ABORTED], [ABORTED, ABORTED]),
+        (
+            [b"OK", b"QUEUED", b"QUEUED", None],
+            [ErrorReply("EXECABORT", "the transaction was not carried out")] * 2,
+        ),
+        ([OOM, b"x", b"x", ABORTED], [OOM, OOM]),
+    ],
+)
+def test_unpack_transaction(replies: list[Any], expected: list[Any]) -> None:
+    """There is one reply for each command; a refusal names the first reason."""
+    assert list(unpack_transaction(replies)) == expected
+
+
+@pytest.mark.parametrize(
+    ("replies", "expected"),
+    [([1, b"x"], False), ([OOM], False), ([1, ErrorReply("READONLY", "x")], True), ([], False)],
+)
+def test_demoted(replies: list[Any], expected: bool) -> None:
+    """A connection on which a write was refused as read-only leads to a replica."""
+    assert demoted(replies) is expected
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        (exceptions.ResponseError("ERR unknown command"), "ERR"),
+        (exceptions.ResponseError("WRONGTYPE Operation against"), "WRONGTYPE"),
+        (exceptions.ResponseError("wrong number of arguments"), "ERR"),
+        (exceptions.ResponseError("k1: secret"), "ERR"),
+        (exceptions.ResponseError(""), "ERR"),
+        (exceptions.ResponseError("NOTSEARCHEDACROSSNODES x"), "NOTSEARCHEDACROSSNODES"),
+        (exceptions.ResponseError("X" * 5_000_000), "ERR"),
+        (exceptions.ResponseError("X" * 33 + " y"), "ERR"),
+        (exceptions.ResponseError("\u00c4RGER y"), "ERR"),
+        (exceptions.ResponseError("MISCONF Redis is"), "MISCONF"),
+        (exceptions.NoPermissionError("this user has no permissions"), "NOPERM"),
+        (exceptions.OutOfMemoryError("command not allowed"), "OOM"),
+        (exceptions.ReadOnlyError("You can't write"), "READONLY"),
+        (exceptions.BusyLoadingError("Redis is loading"), "LOADING"),
+        (exceptions.MasterDownError("Link with MASTER"), "MASTERDOWN"),
+        (exceptions.ClusterDownError("The cluster is down"), "CLUSTERDOWN"),
+        (exceptions.MovedError("1 host:1"), "MOVED"),
+        (exceptions.ExecAbortError("Transaction discarded"), "EXECABORT"),
+    ],
+)
+def test_codes(error: Exception, code: str) -> None:
+    """An error reply has its code again where redis-py took it off, and never free words.
+
+    A code is short: it is logged, and a server may send anything.
+    """
+    assert error_reply(error).code == code
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (exceptions.ResponseError("OOM secret"), "OOM"),
+        (exceptions.NoPermissionError("secret"), "NOPERM"),
+        (exceptions.ConnectionError("redis://user:secret@host"), "ConnectionError"),
+        (
+            caused(exceptions.ConnectionError("secret"), OSError("secret")),
+            "ConnectionError: OSError",
+        ),
+        (caused(exceptions.TimeoutError("secret"), TimeoutError("secret")), "TimeoutError"),
+        (caused(OSError("secret"), EOFError()), "OSError: EOFError"),
+        (caused(ValueError("secret"), OSError()), "ValueError"),
+        (KeyError("secret"), "KeyError"),
+    ],
+)
+def test_labels(error: Exception, expected: str) -> None:
+    """A label names classes and codes, and nothing of hosts, commands or credentials."""
+    assert label(error) == expected
