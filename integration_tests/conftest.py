@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import uuid
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 import redis
 from langchain_core.globals import set_llm_cache
+from pytest_httpserver import HTTPServer
 
 from integration_tests.openai_endpoint import OpenAIEndpoint
 from integration_tests.support import CountingEmbeddings, Parrot, Way, indexes_of, keys_of
@@ -121,8 +123,15 @@ def switched_on() -> Iterator[Callable[[RedisSemanticCache], RedisSemanticCache]
     set_llm_cache(None)
 
 
-@pytest.fixture
-def endpoint() -> Iterator[OpenAIEndpoint]:
-    with OpenAIEndpoint(keep_alive=False) as running:
+@pytest.fixture(scope="session")
+def make_httpserver() -> Iterator[HTTPServer]:
+    """Stands in for pytest-httpserver's own, which takes one request after the other."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    with HTTPServer("127.0.0.1", threaded=True) as running:
         yield running
-    assert not running.errors
+
+
+@pytest.fixture
+def endpoint(httpserver: HTTPServer) -> Iterator[OpenAIEndpoint]:
+    yield OpenAIEndpoint(httpserver)
+    httpserver.check()

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import threading
 import time
+from functools import partial
 from typing import Any
 
 import pytest
@@ -184,8 +185,8 @@ async def test_the_embedding_service_is_down(
     """While the embedding endpoint answers 500 or resets, the chat endpoint's answers arrive."""
     cache = make_cache(embeddings=openai_embeddings(endpoint))
     model = chat_openai(endpoint, cache=cache)
-    for break_it in (lambda: endpoint.fail(500, on="embeddings"), endpoint.reset):
-        break_it(on="embeddings") if break_it == endpoint.reset else break_it()
+    for break_it in (partial(endpoint.fail, 500), endpoint.reset):
+        break_it(on="embeddings")
         for question in (FRANCE, FRANCE):
             assert (await do(model.invoke, question)).text == f"gpt-4o-mini answers: {question}"
         await do(cache.clear)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 import redis
 
 from integration_tests.conftest import MakeCache
-from integration_tests.openai_endpoint import OpenAIEndpoint
+from integration_tests.openai_endpoint import OpenAIEndpoint, default_answer
 from integration_tests.support import (
     FRANCE,
     FRANCE_REWORDED,
@@ -118,9 +119,15 @@ async def test_storing_clearing_and_asking(do: Way, racing: Any, events: list[Ev
 async def test_over_http(
     do: Way, make_cache: MakeCache, endpoint: OpenAIEndpoint, events: list[Event]
 ) -> None:
-    """The real clients at the same time, with slow answers: everybody gets their own."""
+    """The real clients at the same time, four answers out at a time: everybody gets their own."""
+    four = threading.Barrier(4, timeout=20)
+
+    def together(request: dict[str, Any]) -> Any:
+        four.wait()
+        return default_answer(request)
+
     endpoint.embed = LocalEmbeddings().embed_query
-    endpoint.chat_latency = 0.05
+    endpoint.answer = together
     cache = make_cache(embeddings=openai_embeddings(endpoint), distance_threshold=0.05)
     model = chat_openai(endpoint, cache=cache)
     questions = [f"What should I know about {subject}?" for subject in SUBJECTS[:20]]
