@@ -137,6 +137,15 @@ class FaultProxy(LoopThread):
         """Close the connections that are open now; the mode stays."""
         self._run(self._close_connections(reset))
 
+    def forget_flows(self) -> None:
+        """Deliver nothing more on the connections that are open now, in either direction."""
+
+        async def forget() -> None:
+            for connection in self._connections:
+                connection.forgotten = True
+
+        self._run(forget())
+
     def _switch(self, mode: _Mode) -> None:
         self._run(self._enter(mode))
 
@@ -234,6 +243,7 @@ class _Connection:
         self.in_transaction = False
         self.reset = False
         self.gone = False
+        self.forgotten = False
         self.inbox: asyncio.Queue[bytes] = asyncio.Queue()
         self.server: asyncio.Future[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = (
             asyncio.get_running_loop().create_future()
@@ -311,6 +321,8 @@ class _Connection:
                 return
 
     def _holds(self, mode: _Mode, chunk: bytes) -> bool:
+        if self.forgotten:
+            return True
         if mode.name == "block":
             return not mode.commands.isdisjoint(m[1].upper() for m in _COMMAND.finditer(chunk))
         return mode.name == "deaf"
@@ -333,7 +345,7 @@ class _Connection:
         while pending := await reader.read(_CHUNK):
             self.proxy.received(len(pending))
             self.waiting = bool(self.unfinished) or self.in_transaction
-            while pending:
+            while pending and not self.forgotten:
                 mode = self.proxy._mode
                 match mode.name:
                     case "delay":

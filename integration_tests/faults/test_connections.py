@@ -422,3 +422,20 @@ def test_cluster_node_hangs(
     app.recovers(20, semantic=False)
     eventually(lambda: all(map(app, known)), 20)
     app.do("clear")
+
+
+# -- flows that somebody in between forgot ---------------------------------------------------------
+
+
+def test_forgotten_flows(app: Application, proxy: FaultProxy, way: str) -> None:
+    """Idle connections that died silently cost one timeout together, and not one each."""
+    known = app.warm_up()
+    proxy.delay(0.1)  # until as many connections are open as there will be
+    app.storm([known] * (20 if way == "sync" else 300))  # a loop gathers 128 on each
+    proxy.pass_through()
+    assert proxy.connections_open > 1
+    app.events.clear()
+    proxy.forget_flows()
+    eventually(lambda: app(known))
+    assert [f for f in app.failures() if "suspended" not in f] == ["redis: TimeoutError"]
+    assert app.works()

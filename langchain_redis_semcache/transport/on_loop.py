@@ -7,6 +7,7 @@ shuts down.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
@@ -18,6 +19,7 @@ from redis.exceptions import ResponseError
 from .._effects import Command
 from ..bounded.threads import Workers
 from .cluster import KEYLESS, plan
+from .idle import Idle
 from .pace import Pace
 from .replies import demoted, error_reply, unpack_transaction, wire
 from .stream import Stream
@@ -171,11 +173,12 @@ class SocketChannel:
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
-        self._idle: deque[Stream] = deque()
+        self._idle: Idle[Stream] = Idle()
         self._closed = False
 
     async def talk(self, jobs: list[Job], pace: Pace) -> None:
         stream = await self._established() or await Stream.opened(self._connect())
+        began = time.monotonic()
         try:
             stream.send([c for job in jobs for c in wire(job.commands, job.atomic)])
             usable = True
@@ -189,22 +192,25 @@ class SocketChannel:
                 if (turn := pace.turn()) is not None:
                     await turn
                 job.answer(unpack_transaction(replies) if job.atomic else replies)
-        except BaseException:
+        except BaseException:  # a timeout is a cancellation
             await stream.close()
+            for other in self._idle.before(began):
+                await other.close()
             raise
         if usable and not self._closed:
-            self._idle.append(stream)
+            self._idle.put(stream)
         else:
             await stream.close()
 
     async def close(self) -> None:
         self._closed = True
-        while self._idle:
-            await self._idle.pop().close()
+        while (stream := self._idle.take()) is not None:
+            await stream.close()
 
     async def _established(self) -> Stream | None:
-        while self._idle:
-            stream = self._idle.pop()
+        for stream in self._idle.expired():
+            await stream.close()
+        while (stream := self._idle.take()) is not None:
             if stream.is_silent:
                 return stream
             await stream.close()

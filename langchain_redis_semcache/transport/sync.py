@@ -7,7 +7,6 @@ a handshake can take longer than any socket timeout, so that happens in a worker
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ from redis.exceptions import ResponseError
 from .._effects import Command
 from ..bounded.threads import Workers
 from .cluster import KEYLESS, plan
+from .idle import Idle
 from .line import Line
 from .replies import demoted, error_reply, unpack_transaction, wire
 
@@ -41,7 +41,7 @@ class SocketLink:
     def __init__(self, connect: Callable[[], Any], workers: Workers) -> None:
         self._connect = connect
         self._workers = workers
-        self._idle: deque[Line] = deque()
+        self._idle: Idle[Line] = Idle()
         self._closed = False
 
     def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Sequence[Any]:
@@ -53,19 +53,17 @@ class SocketLink:
 
     def close(self) -> None:
         self._closed = True
-        while self._idle:
-            self._idle.pop().close()
+        while (line := self._idle.take()) is not None:
+            line.close()
 
     def forget(self) -> None:
         """After a fork both processes would read from one socket; redis-py closes our copy."""
-        self._idle = deque()
+        self._idle = Idle()
 
     def _established(self) -> Line | None:
-        while self._idle:
-            try:
-                line = self._idle.pop()
-            except IndexError:  # another thread was faster
-                break
+        for line in self._idle.expired():
+            line.close()
+        while (line := self._idle.take()) is not None:
             if line.is_silent():
                 return line
             line.close()
@@ -79,11 +77,17 @@ class SocketLink:
     def _talk(
         self, line: Line, commands: Sequence[Command], atomic: bool, until: float
     ) -> Sequence[Any]:
-        replies = line.ask(wire(commands, atomic), until)
+        began = time.monotonic()
+        try:
+            replies = line.ask(wire(commands, atomic), until)
+        except Exception:
+            for other in self._idle.before(began):
+                other.close()
+            raise
         if self._closed or demoted(replies) or len(self._idle) >= MAX_IDLE:
             line.close()
         else:
-            self._idle.append(line)
+            self._idle.put(line)
         return unpack_transaction(replies) if atomic else replies
 
 
