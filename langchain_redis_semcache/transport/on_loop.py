@@ -208,8 +208,8 @@ class SocketChannel:
             await stream.close()
 
     async def _established(self) -> Stream | None:
-        for stream in self._idle.expired():
-            await stream.close()
+        for old in self._idle.expired():
+            await old.close()
         while (stream := self._idle.take()) is not None:
             if stream.is_silent:
                 return stream

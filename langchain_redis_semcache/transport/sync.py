@@ -61,8 +61,8 @@ class SocketLink:
         self._idle = Idle()
 
     def _established(self) -> Line | None:
-        for line in self._idle.expired():
-            line.close()
+        for old in self._idle.expired():
+            old.close()
         while (line := self._idle.take()) is not None:
             if line.is_silent():
                 return line
