@@ -31,6 +31,7 @@ from integration_tests.support import (
 )
 from langchain_redis_semcache import RedisSemanticCache
 from langchain_redis_semcache.embedded import EmbeddedRedis
+from langchain_redis_semcache.errors import CacheUnavailableError
 from langchain_redis_semcache.events import Event, Failed
 
 OPTIONS: list[dict[str, Any]] = [
@@ -169,6 +170,38 @@ def test_the_wrong_kind_of_client(make_cache: MakeCache) -> None:
     """An async client as `redis_client` is refused with a word about where it belongs."""
     with pytest.raises(ValueError, match="async_redis_client="):
         make_cache(redis_client=redis.asyncio.Redis())
+
+
+@pytest.mark.parametrize("given", ["url", "sync", "async"])
+async def test_a_command_that_cannot_be_written(
+    make_cache: MakeCache,
+    redis_url: str,
+    sync_client: Any,
+    name: str,
+    given: str,
+    events: list[Event],
+) -> None:
+    """Half a character in a key is that call's failure: not its neighbours', not Redis's."""
+    async with redis.asyncio.Redis.from_url(redis_url) as client:
+        cache = {
+            "url": lambda: make_cache(),
+            "sync": lambda: make_cache(redis_client=sync_client()),
+            "async": lambda: make_cache(async_redis_client=client),
+        }[given]()
+        await cache.aupdate(asked(FRANCE), LLM, told("Paris"))
+        events.clear()
+        lookups = (cache.alookup(asked(FRANCE), LLM) for _ in range(3))
+        refused, *found = await asyncio.gather(
+            cache.adelete_entry(f"{name}::\ud800"), *lookups, return_exceptions=True
+        )
+        assert isinstance(refused, CacheUnavailableError)
+        assert "UnicodeEncodeError" in str(refused)
+        assert [text_of(answer) for answer in found] == ["Paris"] * 3
+        if given != "async":
+            with pytest.raises(CacheUnavailableError, match="UnicodeEncodeError"):
+                cache.delete_entry(f"{name}::\ud800")
+        assert cache.stats.breakers["redis"] == "closed"
+        assert healthy(events)
 
 
 async def ask_and_store(cache: RedisSemanticCache) -> list[str | None]:

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from langchain_redis_semcache.transport.line import Line
+from langchain_redis_semcache.transport.wire import pack
 
 BUDGET = 0.2
 SOON = 1.0
@@ -33,7 +34,7 @@ def failing(line: Line, *command: Any) -> tuple[BaseException, float]:
     """Return what asking came to, and after how many seconds."""
     begun = time.monotonic()
     try:
-        line.ask([command], begun + BUDGET)
+        line.ask(pack([command]), 1, begun + BUDGET)
     except Exception as error:
         return error, time.monotonic() - begun
     raise AssertionError("should have failed")
@@ -58,7 +59,7 @@ def test_reply(pair: tuple[Line, socket.socket]) -> None:
     """What the peer answers is returned, in order, and the line is silent afterwards."""
     line, peer = pair
     peer.sendall(b"+OK\r\n:7\r\n")
-    assert line.ask([("PING",), ("TTL", "k")], time.monotonic() + BUDGET) == [b"OK", 7]
+    assert line.ask(pack([("PING",), ("TTL", "k")]), 2, time.monotonic() + BUDGET) == [b"OK", 7]
     assert line.is_silent()
     peer.sendall(b"+more\r\n")
     assert not line.is_silent()
@@ -143,5 +144,5 @@ def test_long_request(
         peer.sendall(b"+OK\r\n")
 
     in_thread(serve)
-    assert line.ask([("SET", "k", value)], time.monotonic() + 10) == [b"OK"]
+    assert line.ask(pack([("SET", "k", value)]), 1, time.monotonic() + 10) == [b"OK"]
     assert received.endswith(value + b"\r\n")

@@ -5,13 +5,11 @@ from __future__ import annotations
 import select
 import ssl
 import time
-from collections.abc import Sequence
 from typing import Any
 
 from redis.connection import AbstractConnection
 
-from .._effects import Command
-from .wire import PENDING, Parser, pack
+from .wire import PENDING, Parser
 
 _CHUNK = 1 << 16
 
@@ -172,11 +170,11 @@ class Line:
         """
         return not self._parser.has_more() and not self._socket.has_arrived()
 
-    def ask(self, commands: Sequence[Command], until: float) -> list[Any]:
-        """Send commands and return what was answered; closes the connection where that fails."""
+    def ask(self, packed: bytes, count: int, until: float) -> list[Any]:
+        """Send commands and return their replies; closes the connection where that fails."""
         try:
-            self._socket.send(pack(commands), until)
-            return [self._reply(until) for _ in commands]
+            self._socket.send(packed, until)
+            return [self._reply(until) for _ in range(count)]
         except BaseException:
             self.close()
             raise

@@ -21,10 +21,10 @@ from ..bounded.threads import Workers
 from .cluster import KEYLESS, plan
 from .idle import Idle
 from .pace import Pace
-from .replies import demoted, error_reply, unpack_transaction, wire
+from .replies import demoted, error_reply, unpack_transaction, unsendable, wire
 from .stream import Stream
 from .sync import ClientLink, undecoded
-from .wire import PENDING
+from .wire import PENDING, pack
 
 MAX_CONNECTIONS = 4
 """Per loop. More add nothing: what waits for one is gathered into the next pipeline."""
@@ -47,8 +47,9 @@ class AsyncLink(Protocol):
 
 @dataclass(slots=True, eq=False)
 class Job:
-    """One batch and whoever waits for its replies."""
+    """One batch, packed before it is gathered with others, and whoever waits for its replies."""
 
+    packed: bytes
     commands: Sequence[Command]
     atomic: bool
     until: float
@@ -84,7 +85,13 @@ class GatheringLink:
         self, commands: Sequence[Command], atomic: bool, timeout: float
     ) -> asyncio.Future[Sequence[Any]]:
         loop = self._loop
-        job = Job(commands, atomic, loop.time() + timeout, loop.create_future())
+        replies = loop.create_future()
+        try:
+            packed = pack(wire(commands, atomic))
+        except UnicodeError as error:
+            replies.set_result(unsendable(commands, error))
+            return replies
+        job = Job(packed, commands, atomic, loop.time() + timeout, replies)
         self._waiting.append(job)
         self._unanswered.add(job)
         self._schedule()
@@ -180,11 +187,11 @@ class SocketChannel:
         stream = await self._established() or await Stream.opened(self._connect())
         began = time.monotonic()
         try:
-            stream.send([c for job in jobs for c in wire(job.commands, job.atomic)])
+            stream.send(b"".join([job.packed for job in jobs]), sum(map(_count, jobs)))
             usable = True
             for job in jobs:
                 replies = []
-                for _ in range(len(job.commands) + 2 * job.atomic):
+                for _ in range(_count(job)):
                     while (reply := stream.reply()) is PENDING:
                         await stream.more()
                     replies.append(reply)
@@ -215,6 +222,10 @@ class SocketChannel:
                 return stream
             await stream.close()
         return None
+
+
+def _count(job: Job) -> int:
+    return len(job.commands) + 2 * job.atomic  # MULTI and EXEC
 
 
 class ClientChannel:

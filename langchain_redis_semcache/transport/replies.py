@@ -46,6 +46,14 @@ def wire(commands: Sequence[Command], atomic: bool) -> Sequence[Command]:
     return [("MULTI",), *commands, ("EXEC",)] if atomic else commands
 
 
+def unsendable(commands: Sequence[Command], error: UnicodeError) -> Sequence[ErrorReply]:
+    """Answer in Redis's stead where commands cannot be written: one with half a character, say.
+
+    That is nobody's failure but theirs: neither of what is gathered with them nor of Redis.
+    """
+    return [ErrorReply(type(error).__name__, "cannot be written")] * len(commands)
+
+
 def unpack_transaction(replies: Sequence[Any]) -> Sequence[Any]:
     """Return the replies of the commands between MULTI and EXEC."""
     *queued, result = replies

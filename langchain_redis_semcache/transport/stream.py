@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import Any
 
-from .._effects import Command
-from .wire import PENDING, Parser, pack
+from .wire import PENDING, Parser
 
 
 class Stream(asyncio.Protocol):
@@ -46,9 +44,10 @@ class Stream(asyncio.Protocol):
             and not self._parser.has_more()
         )
 
-    def send(self, commands: Sequence[Command]) -> None:
-        self._expecting += len(commands)
-        self._transport.write(pack(commands))
+    def send(self, packed: bytes, count: int) -> None:
+        """Send so many commands."""
+        self._expecting += count
+        self._transport.write(packed)
 
     def reply(self) -> Any:
         """Return the next reply, or PENDING: then there is `more` to wait for."""

@@ -17,7 +17,8 @@ from ..bounded.threads import Workers
 from .cluster import KEYLESS, plan
 from .idle import Idle
 from .line import Line
-from .replies import demoted, error_reply, unpack_transaction, wire
+from .replies import demoted, error_reply, unpack_transaction, unsendable, wire
+from .wire import pack
 
 MAX_IDLE = 64
 """Connections kept after a storm of threads; the server has other clients as well."""
@@ -46,10 +47,19 @@ class SocketLink:
 
     def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Sequence[Any]:
         until = time.monotonic() + timeout
+        sent = wire(commands, atomic)
+        try:
+            packed = pack(sent)
+        except UnicodeError as error:
+            return unsendable(commands, error)
         line = self._established()
         if line is not None:
-            return self._talk(line, commands, atomic, until)
-        return self._workers.run(lambda: self._open_and_talk(commands, atomic, until), timeout)
+            replies = self._talk(line, packed, len(sent), until)
+        else:
+            replies = self._workers.run(
+                lambda: self._open_and_talk(packed, len(sent), until), timeout
+            )
+        return unpack_transaction(replies) if atomic else replies
 
     def close(self) -> None:
         self._closed = True
@@ -69,17 +79,13 @@ class SocketLink:
             line.close()
         return None
 
-    def _open_and_talk(
-        self, commands: Sequence[Command], atomic: bool, until: float
-    ) -> Sequence[Any]:
-        return self._talk(Line.opened(self._connect(), until), commands, atomic, until)
+    def _open_and_talk(self, packed: bytes, count: int, until: float) -> list[Any]:
+        return self._talk(Line.opened(self._connect(), until), packed, count, until)
 
-    def _talk(
-        self, line: Line, commands: Sequence[Command], atomic: bool, until: float
-    ) -> Sequence[Any]:
+    def _talk(self, line: Line, packed: bytes, count: int, until: float) -> list[Any]:
         began = time.monotonic()
         try:
-            replies = line.ask(wire(commands, atomic), until)
+            replies = line.ask(packed, count, until)
         except Exception:
             for other in self._idle.before(began):
                 other.close()
@@ -88,7 +94,7 @@ class SocketLink:
             line.close()
         else:
             self._idle.put(line)
-        return unpack_transaction(replies) if atomic else replies
+        return replies
 
 
 def undecoded(atomic: bool) -> dict[str, bool]:
@@ -111,6 +117,10 @@ class ClientLink:
         self._workers = workers
 
     def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Sequence[Any]:
+        try:
+            pack(commands)
+        except UnicodeError as error:
+            return unsendable(commands, error)
         return self._workers.run(lambda: self.talk(commands, atomic), timeout)
 
     def close(self) -> None:
