@@ -21,15 +21,9 @@ import redis
 
 from langchain_redis_semcache.embedded import EmbeddedRedis, EmbeddedRedisError
 from langchain_redis_semcache.embedded import redis as embedded
-from langchain_redis_semcache.embedded.files import (
-    Candidate,
-    candidates,
-    installed_candidates,
-)
-from langchain_redis_semcache.embedded.server import (
-    NoSearchError,
-    ServerProcess,
-)
+from langchain_redis_semcache.embedded.failures import NoSearchError
+from langchain_redis_semcache.embedded.files import Candidate, candidates, installed_candidates
+from langchain_redis_semcache.embedded.server import ServerProcess
 
 INDEX = ("FT.CREATE", "i", "ON", "HASH", "PREFIX", "1", "k:", "SCHEMA", "t", "TAG")
 

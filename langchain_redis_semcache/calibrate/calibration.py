@@ -73,18 +73,7 @@ def calibrate(
         batch_size: Texts per call of the embedding model.
         progress: Called while embedding.
     """
-    if isinstance(target_precision, bool) or not 0 < target_precision < 1:
-        raise ConfigurationError(
-            f"target_precision must be between 0 and 1, e.g. 0.98, not {target_precision!r}"
-        )
-    if batch_size < 1:
-        raise ConfigurationError(f"batch_size must be at least 1, not {batch_size!r}")
-    labels = arrange(pairs)
-    if not labels.asked or not (labels.stream or labels.stored):
-        raise ConfigurationError(
-            "nothing to ask: a question that is the first of one pair is stored, so at least one "
-            "second question must not be first in any pair"
-        )
+    labels = _checked(pairs, target_precision, batch_size)
     vectors = _embedded(labels, embeddings, batch_size, progress)
     score = by_distance(labels, guards)
     outcome = play(labels, vectors, score, THRESHOLDS)
@@ -96,12 +85,7 @@ def calibrate(
     without = [shown.threshold]
     unguarded = rows(labels, play(labels, vectors, by_distance(labels, {}), without), without)[0]
     same, different = _distances(labels, vectors)
-    near = sum(distance <= 2 * shown.threshold for distance in different)
-    if shown.hits and near < _FEW_LOOK_ALIKES and not labels.stream:
-        labels.notes.append(
-            f"Only {near} pairs labelled different are within twice the threshold "
-            f"{shown.threshold:g}: real traffic has questions that look alike and differ. Add some."
-        )
+    _note_few_look_alikes(labels, shown, different)
     return Calibration(
         table=tuple(table),
         target_precision=target_precision,
@@ -122,6 +106,31 @@ def calibrate(
             else None
         ),
     )
+
+
+def _checked(pairs: Sequence[Any], target_precision: float, batch_size: int) -> Labels:
+    if isinstance(target_precision, bool) or not 0 < target_precision < 1:
+        raise ConfigurationError(
+            f"target_precision must be between 0 and 1, e.g. 0.98, not {target_precision!r}"
+        )
+    if batch_size < 1:
+        raise ConfigurationError(f"batch_size must be at least 1, not {batch_size!r}")
+    labels = arrange(pairs)
+    if not labels.asked or not (labels.stream or labels.stored):
+        raise ConfigurationError(
+            "nothing to ask: a question that is the first of one pair is stored, so at least one "
+            "second question must not be first in any pair"
+        )
+    return labels
+
+
+def _note_few_look_alikes(labels: Labels, shown: Row, different: Sequence[float]) -> None:
+    near = sum(distance <= 2 * shown.threshold for distance in different)
+    if shown.hits and near < _FEW_LOOK_ALIKES and not labels.stream:
+        labels.notes.append(
+            f"Only {near} pairs labelled different are within twice the threshold "
+            f"{shown.threshold:g}: real traffic has questions that look alike and differ. Add some."
+        )
 
 
 def _refusal(table: Sequence[Row], target: float, labels: Labels) -> str:

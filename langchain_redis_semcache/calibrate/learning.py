@@ -73,29 +73,11 @@ def try_verifier(
         )
     distances = np.array([distance for _, _, distance in examples])
     within = float(np.quantile(distances[right == 1], 0.95))
-    seen = [features(labels.texts[a], labels.texts[s], d, guards) for a, s, d in examples]
-    names = [
-        name
-        for name in seen[0]
-        if not name.startswith(_PREFIX) or sum(one[name] for one in seen) >= _SEEN
-    ]
-    table = np.array([[one[name] for name in names] for one in seen])
-
-    def fitted(chosen: NDArray[np.bool_], cutoff: float) -> LearnedPolicy:
-        used = list(range(len(names)))
-        while True:
-            intercept, weights = logistic(table[chosen][:, used], right[chosen])
-            learned = {names[i]: float(weight) for i, weight in zip(used, weights, strict=True)}
-            # A guard never speaks for a hit. Where the data say so, it goes on as before.
-            kept = [i for i in used if not names[i].startswith(_PREFIX) or learned[names[i]] <= 0]
-            if kept == used:
-                break
-            used = kept
-        return LearnedPolicy(learned, intercept, cutoff, math.ceil(within * 1000) / 1000, guards)
+    fit = _Fit(labels, examples, right, within, guards)
 
     # The cutoff is chosen on candidates that the judging fit has not seen.
     fold = np.array([part[labels.group[a]] for a, _, _ in examples])
-    judges = {number: fitted(fold != number, 0.0) for number in range(_FOLDS)}
+    judges = {number: fit.policy(fold != number, 0.0) for number in range(_FOLDS)}
     crossed = _by_probability(labels, lambda asked: judges[part[labels.group[asked]]])
     limits = sorted({*np.linspace(0, 1, _LIMITS), *(0.5 ** np.arange(1, 12))})
     trained = rows(train, play(train, vectors, crossed, limits, within=within), limits)
@@ -103,7 +85,7 @@ def try_verifier(
     if chosen is None:
         return Trial(None, "No verifier: no cutoff of it reaches the target on two thirds.")
 
-    policy = fitted(np.ones(len(examples), dtype=bool), 1.0 - chosen.threshold)
+    policy = fit.policy(np.ones(len(examples), dtype=bool), 1.0 - chosen.threshold)
     theirs = play(held, vectors, _as_it_is(labels, policy), [0.0], within=within)
     ours = (
         play(held, vectors, plain, [threshold.threshold])
@@ -111,6 +93,40 @@ def try_verifier(
         else np.full_like(theirs, MISS)
     )
     return _compared(held, ours, theirs, target, policy)
+
+
+class _Fit:
+    """What is known of the near candidates, and the policies that fit some of them."""
+
+    def __init__(
+        self,
+        labels: Labels,
+        examples: Sequence[tuple[int, int, float]],
+        right: NDArray[np.float64],
+        within: float,
+        guards: Mapping[str, Guard],
+    ) -> None:
+        seen = [features(labels.texts[a], labels.texts[s], d, guards) for a, s, d in examples]
+        self._names = [
+            name
+            for name in seen[0]
+            if not name.startswith(_PREFIX) or sum(one[name] for one in seen) >= _SEEN
+        ]
+        self._table = np.array([[one[name] for name in self._names] for one in seen])
+        self._right = right
+        self._threshold = math.ceil(within * 1000) / 1000
+        self._guards = guards
+
+    def policy(self, chosen: NDArray[np.bool_], cutoff: float) -> LearnedPolicy:
+        names, used = self._names, list(range(len(self._names)))
+        while True:
+            intercept, weights = logistic(self._table[chosen][:, used], self._right[chosen])
+            learned = {names[i]: float(weight) for i, weight in zip(used, weights, strict=True)}
+            # A guard never speaks for a hit. Where the data say so, it goes on as before.
+            kept = [i for i in used if not names[i].startswith(_PREFIX) or learned[names[i]] <= 0]
+            if kept == used:
+                return LearnedPolicy(learned, intercept, cutoff, self._threshold, self._guards)
+            used = kept
 
 
 def _compared(

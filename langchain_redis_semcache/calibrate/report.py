@@ -19,35 +19,6 @@ _BINS = 50
 _MOST = 25
 _LONGEST = 400
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1d2430; --paper: #fff; --soft: #667085; --line: #d6dae1;
-  --same: #0b6bcb; --other: #c4500c; --band: #0b6bcb2e; --mark: #157f3c; --panel: #f5f7fa; }
-@media (prefers-color-scheme: dark) {
-  :root { --ink: #e6e9ef; --paper: #14181f; --soft: #a0a9b8; --line: #39414e; --same: #6cb2ff;
-    --other: #ff9a5c; --band: #6cb2ff38; --mark: #5fd38d; --panel: #1d232d; } }
-body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  max-width: 1060px; margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .4rem; }
-p { max-width: 46rem; } .soft { color: var(--soft); }
-.verdict { background: var(--panel); border-left: 4px solid var(--mark); padding: .8rem 1rem; }
-.refused { border-color: var(--other); }
-code { font-family: ui-monospace, monospace; font-size: .95em; overflow-wrap: anywhere; }
-.charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 440px), 1fr));
-  gap: 1rem 2rem; }
-figure { margin: 0; } figcaption { font-weight: 600; margin-bottom: .3rem; }
-svg { width: 100%; height: auto; } svg.wide { min-width: 640px; }
-svg text { font: 13px system-ui, sans-serif; fill: var(--soft); }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .35rem .7rem; border-bottom: 1px solid var(--line);
-  vertical-align: top; overflow-wrap: break-word; }
-td:last-child:not(.number) { min-width: 8rem; }
-th { color: var(--soft); font-weight: 600; font-size: .9rem; }
-.number { text-align: right; white-space: nowrap; }
-tr.chosen td { background: var(--band); font-weight: 600; }
-.key { display: inline-block; width: .8em; height: .8em; border-radius: 2px; }
-"""
-
 
 def write_report(calibration: Calibration, path: str | PathLike[str]) -> None:
     """Write a calibration as one HTML page without scripts or external resources."""
@@ -64,7 +35,7 @@ def render(calibration: Calibration) -> str:
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>Semantic cache calibration</title><style>{_STYLE}</style></head><body>",
+        f"<title>Semantic cache calibration</title><style>\n{_style()}</style></head><body>",
         "<h1>Semantic cache calibration</h1>",
         f'<p class="soft">Embedding model <code>{escape(calibration.model)}</code>; {what}: '
         f"{shown.asked:,} questions asked, {calibration.stored:,} stored; target precision "
@@ -93,6 +64,10 @@ def render(calibration: Calibration) -> str:
         "</body></html>",
     ]
     return "\n".join(part for part in parts if part) + "\n"
+
+
+def _style() -> str:
+    return (Path(__file__).parent / "report.css").read_text(encoding="utf-8")
 
 
 def _verdict(calibration: Calibration) -> str:

@@ -4,7 +4,7 @@ Nothing here downloads anything, needs an account, or is used by the rest of the
 """
 
 from .embeddings import LocalEmbeddings
+from .failures import EmbeddedRedisError
 from .redis import EmbeddedRedis
-from .server import EmbeddedRedisError
 
 __all__ = ["EmbeddedRedis", "EmbeddedRedisError", "LocalEmbeddings"]

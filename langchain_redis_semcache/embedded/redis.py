@@ -10,20 +10,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+from .failures import EmbeddedRedisError, NoSearchError, PortTakenError
 from .files import (
     Candidate,
     installed_candidates,
     no_search_anywhere,
 )
-from .server import (
-    EmbeddedRedisError,
-    NoSearchError,
-    PortTakenError,
-    ServerProcess,
-    checked_options,
-    free_port,
-    lock_folder,
-)
+from .folders import lock_folder
+from .server import ServerProcess, checked_options, free_port
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -9,25 +9,20 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
-import re
 import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
-from ..errors import SemcacheError
+from .failures import EmbeddedRedisError, NoSearchError, failure, last_lines
 from .files import Candidate, executable
+from .folders import SOCKET_NAME, private_folder
 
-_SOCKET_NAME = "redis.sock"
-# sun_path holds 108 bytes on Linux and 104 on macOS, the closing NUL among them.
-_LONGEST_SOCKET_PATH = 103
-_LOCK_NAME = "semcache.lock"
 _TAIL_BYTES = 4096
 _OWN_OPTIONS = frozenset(
     {"bind", "daemonize", "dir", "loadmodule", "logfile", "port", "unixsocket", "unixsocketperm"}
@@ -35,10 +30,6 @@ _OWN_OPTIONS = frozenset(
 _ONE_WORD = frozenset({"dir", "loadmodule", "requirepass", "unixsocket"})
 # Seconds that a server gets to save its data before it is killed.
 _PATIENCE = 30
-# "4711:M 21 Nov 2026 11:44:26.723 # " in front of every line a running server logs, and the path
-# that the dynamic loader puts before what it says.
-_LOG_PREFIX = re.compile(r"^(\d+:[A-Z] .*? [.*#-] |.*: (?=error while loading))")
-_SAYS_NO_MORE = ("Can't load module from", "initialization failed. Module not loaded")
 
 # Makes its own process the server, and leaves a watchdog beside it that waits at the end of a pipe
 # whose other end only the Python process holds. The kernel closes that end however the process
@@ -66,30 +57,6 @@ exec "$@" 3<&-
 """
 
 
-class EmbeddedRedisError(SemcacheError, RuntimeError):
-    """The embedded server could not be started or is not running."""
-
-
-class PortTakenError(Exception):
-    """Somebody else listens on the port."""
-
-
-class NoSearchError(Exception):
-    """This server cannot serve FT.* commands here; another candidate may."""
-
-
-def failure(log: str, status: int) -> Exception:
-    """What the log of a server that ended while starting means for the caller."""
-    lines = [_LOG_PREFIX.sub("", line).strip() for line in log.splitlines() if line.strip()]
-    if "Address already in use" in log:
-        return PortTakenError()
-    lacks_module = "Can't load module" in log or "no matching module" in log
-    if "FATAL CONFIG FILE ERROR" in log or ("is starting" in log and not lacks_module):
-        return EmbeddedRedisError(f"the server ended while starting:\n{_last_lines(log)}")
-    telling = [line for line in lines if not any(vague in line for vague in _SAYS_NO_MORE)]
-    return NoSearchError(telling[-1] if telling else f"ended with status {status}")
-
-
 def configuration(options: Mapping[str, str]) -> str:
     """The text of a redis.conf; as there, a value with spaces is several words, if it can be."""
     lines = []
@@ -109,45 +76,6 @@ def checked_options(config: Mapping[str, str]) -> dict[str, str]:
         raise ValueError(f"EmbeddedRedis sets these options itself: {', '.join(sorted(taken))}")
     configuration(options)
     return options
-
-
-def private_folder(*, for_socket: bool) -> Path:
-    """A new folder that only this user can read, short enough in name for a socket in it."""
-    folder = Path(tempfile.mkdtemp(prefix="semcache-"))
-    if for_socket and len(os.fsencode(folder / _SOCKET_NAME)) > _LONGEST_SOCKET_PATH:
-        folder.rmdir()
-        folder = Path(tempfile.mkdtemp(prefix="semcache-", dir="/tmp"))
-    return folder
-
-
-def lock_folder(folder: Path) -> int:
-    """Take the folder, made if need be, for one server: a descriptor that holds it while open."""
-    import fcntl  # not on Windows, where the rest of the package works
-
-    folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / _LOCK_NAME, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    patient_until = time.monotonic() + 5.0
-    try:
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                # After a SIGKILL the old server needs a moment to save and go. Its owner is gone,
-                # so it is worth waiting for.
-                owner = os.pread(descriptor, 20, 0).decode(errors="replace")
-                if _alive(owner) or time.monotonic() > patient_until:
-                    raise EmbeddedRedisError(
-                        f"{folder} is served by another embedded server, of process {owner}; "
-                        "two servers on one data folder would destroy it"
-                    ) from None
-            time.sleep(0.02)
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    except BaseException:
-        os.close(descriptor)
-        raise
-    return descriptor
 
 
 def free_port() -> int:
@@ -176,7 +104,7 @@ class ServerProcess:
         self._password = options.get("requirepass", "")
         self.folder = private_folder(for_socket=port is None)
         self._address: str | tuple[str, int] = (
-            str(self.folder / _SOCKET_NAME) if port is None else ("127.0.0.1", port)
+            str(self.folder / SOCKET_NAME) if port is None else ("127.0.0.1", port)
         )
         try:
             self._spawn(candidate, port, data_dir or self.folder, lock, options)
@@ -196,7 +124,7 @@ class ServerProcess:
         own = {"port": str(port or 0), "bind": "127.0.0.1", "dir": str(data_dir)}
         own["save"] = "60 1" if self._saves else ""
         if port is None:
-            own["unixsocket"] = str(self.folder / _SOCKET_NAME)
+            own["unixsocket"] = str(self.folder / SOCKET_NAME)
             own["unixsocketperm"] = "600"
         if candidate.module is not None:
             own["loadmodule"] = str(executable(candidate.module, self.folder))
@@ -266,7 +194,7 @@ class ServerProcess:
             if time.monotonic() > deadline:
                 raise EmbeddedRedisError(
                     f"the server was not ready within the start_timeout of {timeout:g} s:\n"
-                    f"{_last_lines(self.log)}"
+                    f"{last_lines(self.log)}"
                 )
             time.sleep(0.005)
         raise failure(self.log, status)
@@ -323,20 +251,6 @@ class ServerProcess:
 
 # Strong references: a server that was started and dropped runs until the interpreter ends.
 _running: set[ServerProcess] = set()
-
-
-def _last_lines(log: str) -> str:
-    return "\n".join(f"  {line}" for line in log.splitlines()[-12:])
-
-
-def _alive(owner: str) -> bool:
-    try:
-        os.kill(int(owner), 0)
-    except (ValueError, ProcessLookupError):
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def _stop_all() -> None:

@@ -1,11 +1,7 @@
-"""Second opinions without a server: bands, verdicts, the two ways to ask, and the background."""
+"""Second opinions without a server: bands, verdicts, and what follows from them."""
 
 from __future__ import annotations
 
-import asyncio
-import threading
-import time
-from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -20,8 +16,6 @@ from langchain_redis_semcache._effects import (
     RedisUnavailableError,
     Send,
 )
-from langchain_redis_semcache.bounded.callables import ways
-from langchain_redis_semcache.driver.background import LIMIT, Background
 from langchain_redis_semcache.entry.signing import Signer
 from langchain_redis_semcache.errors import ConfigurationError
 from langchain_redis_semcache.events import Event, Failed, Reporter, Verified
@@ -163,163 +157,14 @@ def test_a_cross_encoder_has_to_agree_both_ways(scores: list[float], expected: b
         CrossEncoderVerifier(None)  # type: ignore[arg-type]
 
 
-# -- the two ways ---------------------------------------------------------------------------------
-
-
-class Both:
-    def verify(self, text: str) -> str:
-        return f"sync {text}"
-
-    async def averify(self, text: str) -> str:
-        return f"async {text}"
-
-
-class OnlyAsync:
-    async def verify(self, text: str) -> str:
-        return f"async {text}"
-
-
-class AsyncCall:
-    async def __call__(self, text: str) -> str:
-        return f"async {text}"
-
-
-async def coroutine(text: str) -> str:
-    return f"async {text}"
-
-
-@pytest.mark.parametrize(
-    ("subject", "sync", "awaited"),
-    [
-        (Both(), "sync x", "async x"),
-        (OnlyAsync(), "async x", "async x"),
-        (AsyncCall(), "async x", "async x"),
-        (coroutine, "async x", "async x"),
-        (lambda text: f"sync {text}", "sync x", None),
-        (lambda text: coroutine(text), "async x", None),
-    ],
-)
-def test_whatever_is_given_can_be_called_both_ways(
-    subject: Any, sync: str, awaited: str | None
-) -> None:
-    """A coroutine is never taken for a verdict."""
-    call, acall = ways(subject, "verify", "x")
-    assert call() == sync
-    assert usable(subject, "verify")
-    if acall is None:
-        assert awaited is None
-    else:
-
-        async def run() -> Any:
-            assert acall is not None
-            return await acall()
-
-        assert asyncio.run(run()) == awaited
+# -- what is usable ------------------------------------------------------------------------------
 
 
 def test_what_cannot_be_called_is_not_usable() -> None:
     """Neither a string nor an object without the method."""
     assert not usable("verifier", "verify")
     assert not usable(object(), "verify")
-
-
-# -- the background -------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def events() -> list[Event]:
-    return []
-
-
-@pytest.fixture
-def background(events: list[Event]) -> Background:
-    return Background(Reporter("test", [events.append]))
-
-
-def flow(work: Any) -> Generator[Any, Any, None]:
-    work()
-    return
-    yield
-
-
-def run(flow: Any) -> None:
-    list(flow)
-
-
-async def arun(flow: Any) -> None:
-    await asyncio.sleep(0)
-    list(flow)
-
-
-async def test_flows_run_behind_the_call_and_what_they_raise_is_reported(
-    background: Background, events: list[Event]
-) -> None:
-    """In threads and in tasks alike."""
-    done: list[int] = []
-    assert background.start(run, flow(lambda: done.append(1)))
-    assert background.astart(arun, flow(lambda: done.append(2)))
-    assert background.start(run, flow(lambda: 1 / 0))
-    assert background.astart(arun, flow(lambda: 1 / 0))
-    await background.asettle()
-    await background.asettle()
-    assert sorted(done) == [1, 2]
-    assert events == [Failed("update", "internal", "ZeroDivisionError")] * 2
-
-
-async def test_too_much_is_dropped(background: Background) -> None:
-    """A slow judge does not pile up work without bound."""
-    gate = threading.Event()
-    started = [background.start(run, flow(gate.wait)) for _ in range(LIMIT + 1)]
-    assert started == [True] * LIMIT + [False]
-
-    async def wait(one: Any) -> None:
-        await asyncio.sleep(60)
-
-    tasks = [background.astart(wait, flow(int)) for _ in range(LIMIT + 1)]
-    assert tasks == [True] * LIMIT + [False]
-    gate.set()
-    await background.asettle(0.2)
-    await asyncio.sleep(0)
-    assert not background._tasks
-
-
-def test_closing_leaves_behind_what_hangs(background: Background) -> None:
-    """Waiting has an end."""
-    gate = threading.Event()
-    background.start(run, flow(gate.wait))
-    began = time.monotonic()
-    background.settle(0.1)
-    assert time.monotonic() - began < 2
-    gate.set()
-    background.settle()
-    background.reset()
-
-
-async def test_asking_ends_in_time_and_every_failure_is_one_kind_of_exception(
-    background: Background,
-) -> None:
-    """Threads and coroutines, too slow or broken."""
-
-    async def slow() -> None:
-        await asyncio.sleep(5)
-
-    def broken() -> None:
-        raise KeyError("x")
-
-    gate = threading.Event()
-    for request, label in (
-        (Ask(gate.wait, "verify", (), 0.05), "TimeoutError"),
-        (Ask(broken, "verify", (), 1), "KeyError"),
-    ):
-        with pytest.raises(AskFailedError, match=label):
-            background.ask(request)
-        with pytest.raises(AskFailedError, match=label):
-            await background.aask(request)
-    with pytest.raises(AskFailedError, match="TimeoutError"):
-        await background.aask(Ask(slow, "verify", (), 0.05))
-    seven = Ask(lambda: 7, "verify", (), 1)
-    assert await background.aask(seven) == background.ask(seven) == 7
-    gate.set()
+    assert usable(len, "verify")
 
 
 # -- the verdict and what follows -----------------------------------------------------------------

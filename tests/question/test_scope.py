@@ -11,7 +11,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from langchain_redis_semcache.entry.schema import Schema
-from langchain_redis_semcache.question.digest import WIDTH, digest
 from langchain_redis_semcache.question.prompt import REMEMBERED_CHARS
 from langchain_redis_semcache.question.scope import read_model, scope
 from tests.strategies import NASTY, nasty_text
@@ -369,12 +368,3 @@ def test_no_two_calls_share_a_key(pair: tuple[Call, Call]) -> None:
     one, two = pair
     assume(" at 0x" not in one.llm_string + two.llm_string)
     assert (key(one) == key(two)) is (one == two)
-
-
-@given(st.lists(nasty_text, max_size=3), st.lists(nasty_text, max_size=3))
-def test_digest_is_injective(one: list[str], two: list[str]) -> None:
-    """Parts have one digest exactly if they are the same parts, and it needs no escaping."""
-    assert (digest(*one) == digest(*two)) is (one == two)
-    assert len(digest(*one)) == WIDTH
-    assert set(digest(*one)) <= set("0123456789abcdef")
-    assert digest(*one, "a", "b") != digest(*one, "ab")
