@@ -25,6 +25,7 @@ from ._arguments import (
     temperature,
     without_urls,
 )
+from ._at_call import AtCall
 from ._effects import Flow
 from ._signals import let_through
 from .admission import Admission, CompleteAnswers
@@ -337,6 +338,14 @@ class RedisSemanticCache(BaseCache):
         if distance_threshold is not None:
             changes["distance_threshold"] = check_threshold(distance_threshold)
         return self._options.using(**changes)
+
+    def at_call(self, *, behind: bool = False) -> BaseCache:
+        """Return a view that keeps the namespace and the options of now, whenever it is used.
+
+        With `behind` its updates return before the answer is stored; `close()` waits for that.
+        """
+        background = self._drivers.background if behind else None
+        return AtCall(self._core, self._run, self._arun, background)
 
     # -- life cycle --------------------------------------------------------------------------
 

@@ -109,7 +109,8 @@ class Calls:
         """Read a call, or say why it cannot be cached."""
         settings = self.settings
         try:
-            namespace = settings.namespace() if callable(settings.namespace) else settings.namespace
+            source = options.namespace or settings.namespace
+            namespace = source() if callable(source) else source
             if not isinstance(namespace, str):
                 raise TypeError("namespace is not a string")
         except Exception as error:

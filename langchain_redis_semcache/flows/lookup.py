@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Literal
 
@@ -32,7 +32,7 @@ from ..policies.distance import Candidate, Decision
 from ..question.digest import raw
 from .audit import Pending, answer_text, learning, radius
 from .calls import Asked, Calls, Settings
-from .options import CallOptions, OptionStack
+from .options import CallOptions, OptionStack, read_now
 from .search import SearchIndex
 from .update import Store
 from .verify import Doubtful, verified, verified_later
@@ -82,8 +82,18 @@ class Core:
 
     # -- lookup ------------------------------------------------------------------------------
 
-    def lookup(self, prompt: str, llm_string: str) -> Flow[list[Generation] | None]:
-        result = yield from self.look(prompt, llm_string, self._options.current())
+    def at_call(self) -> CallOptions:
+        """Return the options and the namespace of now, for a lookup and an update that come later.
+
+        A namespace that cannot be read now fails then, as an event of its call.
+        """
+        options, source = self._options.current(), self.settings.namespace
+        return replace(options, namespace=read_now(source)) if callable(source) else options
+
+    def lookup(
+        self, prompt: str, llm_string: str, options: CallOptions | None = None
+    ) -> Flow[list[Generation] | None]:
+        result = yield from self.look(prompt, llm_string, options or self._options.current())
         result = yield from self._second_look(result)
         hit = result.event
         self._reporter.emit(hit)
@@ -275,8 +285,14 @@ class Core:
         except RedisUnavailableError:
             return
 
-    def update(self, prompt: str, llm_string: str, generations: Sequence[Generation]) -> Flow[None]:
-        options = self._options.current()
+    def update(
+        self,
+        prompt: str,
+        llm_string: str,
+        generations: Sequence[Generation],
+        options: CallOptions | None = None,
+    ) -> Flow[None]:
+        options = options or self._options.current()
         event = yield from self._store.update(prompt, llm_string, generations, options)
         if event is not None:
             self._reporter.emit(event)

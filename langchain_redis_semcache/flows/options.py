@@ -5,11 +5,14 @@ A ContextVar per cache, so that blocks work in threads and tasks and never leak 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, NoReturn
+
+from .._signals import let_through
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,8 @@ class CallOptions:
     distance_threshold: float | None = None
     remember: bool = True
     """Whether the update that follows may use what this lookup finds out."""
+    namespace: Callable[[], str] | None = None
+    """The namespace as it was read before, for calls that are made later than they are meant."""
 
 
 _DEFAULT = CallOptions()
@@ -47,3 +52,17 @@ class OptionStack:
             yield
         finally:
             self._current.reset(token)
+
+
+def read_now(source: Callable[[], str]) -> Callable[[], str]:
+    """Return a source of what this one says now, the exception that it raises included."""
+    try:
+        value = source()
+    except Exception as error:
+        let_through(error)
+        return partial(_raise, error)
+    return lambda: value
+
+
+def _raise(error: Exception) -> NoReturn:
+    raise error

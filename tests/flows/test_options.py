@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from langchain_redis_semcache.flows.options import CallOptions, OptionStack
+from langchain_redis_semcache.flows.options import CallOptions, OptionStack, read_now
 
 
 def test_blocks_nest() -> None:
@@ -56,3 +56,15 @@ def test_threads_and_tasks() -> None:
         thread.join()
     assert seen == [CallOptions()]
     assert asyncio.run(main()) == [CallOptions(ttl=1.0), CallOptions()]
+
+
+def test_read_now() -> None:
+    """What was read once is told again whatever has become of its source, a failure included."""
+    tenants = ["alice"]
+    source = read_now(tenants.pop)
+    failing = read_now(tenants.pop)
+    tenants.append("bob")
+    assert [source(), source()] == ["alice", "alice"]
+    for _ in range(2):
+        with pytest.raises(IndexError):
+            failing()

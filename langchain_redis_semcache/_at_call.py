@@ -1,0 +1,71 @@
+"""A view of a cache for calls that come later than they are meant, as a stream's do.
+
+Rule of this module: nothing is decided here; the flows get the options of another moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from functools import partial
+from typing import Any
+
+from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
+from typing_extensions import override
+
+from .driver.background import Background
+from .flows.lookup import Core
+
+__all__ = ["AtCall"]
+
+
+class AtCall(BaseCache):
+    """Looks up and stores with the namespace and the options of the moment it was made.
+
+    With a `background` an answer is stored behind the caller.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        run: Callable[..., Any],
+        arun: Callable[..., Coroutine[Any, Any, Any]],
+        background: Background | None,
+    ) -> None:
+        self._core = core
+        self._options = core.at_call()
+        self._run = run
+        self._arun = arun
+        self._background = background
+
+    @override
+    def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
+        flow = self._core.lookup(prompt, llm_string, self._options)
+        found: RETURN_VAL_TYPE | None = self._run("lookup", flow)
+        return found
+
+    @override
+    async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
+        flow = self._core.lookup(prompt, llm_string, self._options)
+        found: RETURN_VAL_TYPE | None = await self._arun("lookup", flow)
+        return found
+
+    @override
+    def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
+        flow = partial(self._core.update, prompt, llm_string, return_val, self._options)
+        if self._background is None:
+            self._run("update", flow())
+        else:
+            self._background.store(partial(self._run, "update"), flow)
+
+    @override
+    async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
+        flow = partial(self._core.update, prompt, llm_string, return_val, self._options)
+        if self._background is None:
+            await self._arun("update", flow())
+        else:
+            run, arun = partial(self._run, "update"), partial(self._arun, "update")
+            await self._background.astore(run, arun, flow)
+
+    @override
+    def clear(self, **kwargs: Any) -> None:
+        raise NotImplementedError("clear the cache itself")
