@@ -37,6 +37,7 @@ MOST_LINES_OF_A_FUNCTION = 60
 TESTED_ELSEWHERE = {
     "__main__.py": "three lines, run by tests/cli/test_main.py",
     "_arguments.py": "being regrouped; through the constructor: tests/test_cache.py",
+    "_at_call.py": "a cache to a stream: integration_tests/test_at_call.py",
     "_effects.py": "the requests and errors that all flows are made of, nothing that decides",
     "errors.py": "three classes: tests/test_api.py",
     "driver/drivers.py": "the drivers need links: integration_tests, each test sync and async",
