@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -168,6 +168,14 @@ def eventually(condition: Callable[[], Any], seconds: float = 10.0) -> bool:
     while not (met := condition()) and time.monotonic() < until:
         time.sleep(0.01)
     return bool(met)
+
+
+async def soon(attempt: Callable[[], Awaitable[bool]], seconds: float = 10.0) -> bool:
+    """Try until it succeeds, and leave the event loop to others in between."""
+    until = time.monotonic() + seconds
+    while not (met := await attempt()) and time.monotonic() < until:
+        await asyncio.sleep(0.01)
+    return met
 
 
 class Traffic:

@@ -12,13 +12,13 @@ import socket
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
+from integration_tests.support import eventually
 from langchain_redis_semcache.embedded import EmbeddedRedis, EmbeddedRedisError
 from langchain_redis_semcache.embedded import redis as embedded
 from langchain_redis_semcache.embedded.failures import NoSearchError
@@ -26,13 +26,6 @@ from langchain_redis_semcache.embedded.files import Candidate, candidates, insta
 from langchain_redis_semcache.embedded.server import ServerProcess
 
 INDEX = ("FT.CREATE", "i", "ON", "HASH", "PREFIX", "1", "k:", "SCHEMA", "t", "TAG")
-
-
-def eventually(condition: Callable[[], bool], seconds: float = 10) -> bool:
-    deadline = time.monotonic() + seconds
-    while not (met := condition()) and time.monotonic() < deadline:
-        time.sleep(0.01)
-    return met
 
 
 @contextlib.contextmanager

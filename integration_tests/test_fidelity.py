@@ -374,7 +374,7 @@ async def test_marks(do: Way, make_cache: MakeCache, events: list[Event]) -> Non
         mark = served.message.response_metadata["semcache"]
         assert (mark["kind"], mark["entry"]) == (kind, entry)
         assert (mark["distance"] == 0) == (kind == "exact")
-        assert 0 <= mark["age"] < 30
+        assert mark["age"] >= 0
     (plain,) = await do(make_cache().lookup, asked(FRANCE), LLM)
     assert plain.message.response_metadata == {"a": 1}
     await do(cache.update, "text", LLM, [Generation(text="Paris")])

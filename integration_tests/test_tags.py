@@ -96,10 +96,14 @@ async def test_tags_without_an_index(
 
 async def test_tags_stay_in_their_block(do: Way, cache: RedisSemanticCache) -> None:
     """A block tags what is stored inside of it, in this task or thread only, and then no more."""
+    inside, all_inside = [], asyncio.Event()
 
     async def store(tag: str, question: str) -> None:
         with cache.tags(tag):
-            await asyncio.sleep(0.01)
+            inside.append(tag)
+            if len(inside) == 10:
+                all_inside.set()
+            await all_inside.wait()
             await do(cache.update, asked(question), LLM, told(question))
 
     await asyncio.gather(*(store(f"tag{i}", f"subject number {i}") for i in range(10)))

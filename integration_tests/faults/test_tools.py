@@ -216,8 +216,7 @@ class TestProxy:
         with pytest.raises(redis.TimeoutError):
             get(proxy.url, use_async)
 
-    @both
-    def test_drip(self, server: ScriptedRedis, proxy: FaultProxy, use_async: bool) -> None:
+    def test_drip(self, server: ScriptedRedis, proxy: FaultProxy) -> None:
         """A dripping reply defeats the timeout of a single read."""
         server.script["GET"] = resp("0123456789" * 2)
         proxy.drip(0.02)
