@@ -232,6 +232,79 @@ def test_two_loops_one_after_the_other(
     assert healthy(events)
 
 
+class Counted(redis.asyncio.Redis):
+    """Counts what it is asked, as a client with tracing does."""
+
+    asked = 0
+
+    async def execute_command(self, *args: Any, **options: Any) -> Any:
+        Counted.asked += 1
+        return await super().execute_command(*args, **options)
+
+
+class CountedSync(redis.Redis):
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        Counted.asked += 1
+        return super().execute_command(*args, **options)
+
+
+async def test_a_client_with_its_own_way(
+    do: Way, make_cache: MakeCache, redis_url: str, events: list[Event]
+) -> None:
+    """A subclass that overrides `execute_command` is asked each read, also those of one tick."""
+    Counted.asked = 0
+    client: Any = (Counted if do.is_async else CountedSync).from_url(redis_url)
+    cache = make_cache(**{f"{'async_' * do.is_async}redis_client": client})
+    await do(cache.update, asked(FRANCE), LLM, told("Paris"))
+    before = Counted.asked
+    found = await asyncio.gather(*(do(cache.lookup, asked(FRANCE), LLM) for _ in range(5)))
+    assert [text_of(answer) for answer in found] == ["Paris"] * 5
+    assert Counted.asked == before + 5
+    await client.aclose() if do.is_async else client.close()
+    assert healthy(events)
+
+
+def test_a_factory(
+    make_cache: MakeCache, server: redis.Redis, redis_url: str, name: str, events: list[Event]
+) -> None:
+    """A function makes each loop's client, which is closed when the loop is."""
+    made: list[Any] = []
+
+    def make() -> Any:
+        made.append(Counted.from_url(redis_url, client_name=name))
+        return made[-1]
+
+    cache = make_cache(async_redis_client=make)
+    assert asyncio.run(ask_and_store(cache)) == [None, None]
+    assert asyncio.run(ask_and_store(cache)) == ["Paris", "Paris"]
+    assert len(made) == 2
+    assert eventually(lambda: name not in [one["name"] for one in server.client_list()])
+    assert healthy(events)
+
+
+def test_a_client_of_another_loop(
+    make_cache: MakeCache, redis_url: str, events: list[Event], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where a passed client cannot be used calls miss, and its own loop's calls go on."""
+    home = asyncio.new_event_loop()
+    client = Counted.from_url(redis_url)
+    cache = make_cache(async_redis_client=client)
+    home.run_until_complete(ask_and_store(cache))
+    events.clear()
+    for _ in range(2):
+        assert asyncio.run(ask_and_store(cache)) == [None, None]
+    assert {(e.stage, e.error) for e in only(events, Failed)} == {
+        ("redis", "ClientOfAnotherLoop"),
+        ("store", "ClientOfAnotherLoop"),
+    }
+    (warning,) = (r.getMessage() for r in caplog.records if r.levelname == "WARNING")
+    assert "async_redis_client=lambda:" in warning
+    assert home.run_until_complete(ask_and_store(cache)) == ["Paris", "Paris"]
+    home.run_until_complete(client.aclose())
+    home.run_until_complete(home.shutdown_asyncgens())
+    home.close()
+
+
 @pytest.mark.parametrize("given", ["url", "sync"])
 def test_loops_in_threads(
     make_cache: MakeCache, sync_client: Any, given: str, events: list[Event]

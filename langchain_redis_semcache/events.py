@@ -179,7 +179,7 @@ class LogListener:
         if isinstance(event, Failed):
             # Consequences of a failure that was reported: a suspension, and that nothing can be
             # stored where nothing can be reached.
-            known = event.error == "suspended" or (
+            known = event.error in ("suspended", "ClientOfAnotherLoop") or (
                 event.stage == "store" and "redis" in self._failing
             )
             new = event.stage not in self._failing and not known

@@ -156,7 +156,8 @@ class Drivers:
 
 def _unavailable(error: Exception) -> RedisUnavailableError:
     if isinstance(error, SuspendedError):
-        return RedisUnavailableError("suspended", suspended=True)
+        plain = type(error) is SuspendedError
+        return RedisUnavailableError("suspended" if plain else label(error), suspended=True)
     let_through(error)
     late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
     return RedisUnavailableError("TimeoutError" if late else label(error))

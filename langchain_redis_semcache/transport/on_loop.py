@@ -14,16 +14,14 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from redis.exceptions import ResponseError
-
 from .._effects import Command
 from ..bounded.threads import Workers
-from .cluster import KEYLESS, plan
+from .conversation import ask, is_cluster
 from .idle import Idle
 from .pace import Pace
-from .replies import demoted, error_reply, unpack_transaction, unsendable, wire
+from .replies import demoted, unpack_transaction, unsendable, wire
 from .stream import Stream
-from .sync import ClientLink, undecoded
+from .sync import ClientLink
 from .wire import PENDING, pack
 
 MAX_CONNECTIONS = 4
@@ -229,16 +227,17 @@ def _count(job: Job) -> int:
 
 
 class ClientChannel:
-    """A `redis.asyncio` client, passed in by the application or made like it for another loop."""
+    """A client for this loop, passed in by the application or made for it (`owned`)."""
 
     def __init__(self, client: Any, *, owned: bool) -> None:
         self._client = client
         self._owned = owned
+        self._initializing: asyncio.Future[Any] | None = None
 
     async def talk(self, jobs: list[Job], pace: Pace) -> None:
         plain = [job for job in jobs if not job.atomic]
         if plain:
-            replies = await self._pipeline([c for job in plain for c in job.commands], False)
+            replies = await self._ask([c for job in plain for c in job.commands], False)
             position = 0
             for job in plain:
                 if (turn := pace.turn()) is not None:
@@ -247,38 +246,32 @@ class ClientChannel:
                 position += len(job.commands)
         for job in jobs:
             if job.atomic:
-                job.answer(await self._pipeline(job.commands, True))
+                job.answer(await self._ask(job.commands, True))
 
     async def close(self) -> None:
+        if self._initializing is not None:
+            self._initializing.cancel()
         if self._owned:
             await self._client.aclose()
 
-    async def _pipeline(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
-        async with self._client.pipeline(transaction=atomic) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command, **undecoded(atomic))
-            try:
-                replies = await pipeline.execute(raise_on_error=False)
-            except ResponseError as error:
-                return [error_reply(error)] * len(commands)
-        return [error_reply(r) if isinstance(r, Exception) else r for r in replies]
+    async def _ask(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+        if is_cluster(self._client):
+            await self._cluster_is_known()
+        conversation = ask(self._client, commands, atomic)
+        try:
+            call = next(conversation)
+            while True:
+                try:
+                    reply = await call()
+                except Exception as error:
+                    call = conversation.throw(error)
+                else:
+                    call = conversation.send(reply)
+        except StopIteration as stop:
+            replies: Sequence[Any] = stop.value
+            return replies
 
-
-class ClusterChannel(ClientChannel):
-    """A passed `redis.asyncio.RedisCluster`."""
-
-    _initializing: asyncio.Future[Any] | None = None
-
-    async def _pipeline(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
-        await self._ready()
-        keyed = [command for command in commands if command[0] not in KEYLESS]
-        replies = iter(await super()._pipeline(keyed, atomic) if keyed else ())
-        return [
-            await self._everywhere(command) if command[0] in KEYLESS else next(replies)
-            for command in commands
-        ]
-
-    async def _ready(self) -> None:
+    async def _cluster_is_known(self) -> None:
         # Reading the cluster's layout may take longer than one call can wait; it goes on meanwhile.
         if self._initializing is None:
             self._initializing = asyncio.ensure_future(self._client.initialize())
@@ -288,40 +281,15 @@ class ClusterChannel(ClientChannel):
             if self._initializing is not None and self._initializing.done():
                 self._initializing = None
 
-    async def close(self) -> None:
-        if self._initializing is not None:
-            self._initializing.cancel()
-        await super().close()
-
-    async def _everywhere(self, command: Command) -> Any:
-        client = self._client
-        nodes = {node.name: node for node in client.get_primaries()}
-        owner = client.get_node_from_key(command[1]).name if len(command) > 1 else ""
-        steps = plan(command, list(nodes), owner)
-        try:
-            node, asked = next(steps)
-            while True:
-                reply: Any
-                try:
-                    # Not through the cluster client, which would follow a MOVED.
-                    reply = await nodes[node].execute_command(*asked, NEVER_DECODE=True)
-                except ResponseError as error:
-                    reply = error_reply(error)
-                node, asked = steps.send(reply)
-        except StopIteration as stop:
-            return stop.value
-
 
 class ThreadedChannel(ClientChannel):
     """A sync client in a worker thread: for applications that passed in no other."""
 
     def __init__(self, link: ClientLink, workers: Workers) -> None:
+        super().__init__(link, owned=False)
         self._link = link
         self._workers = workers
 
-    async def close(self) -> None:
-        """The client is the application's."""
-
-    async def _pipeline(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
+    async def _ask(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
         work = self._workers.submit(lambda: self._link.talk(commands, atomic))
         return await asyncio.wrap_future(work)

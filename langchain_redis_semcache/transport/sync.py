@@ -10,14 +10,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from redis.exceptions import ResponseError
-
 from .._effects import Command
 from ..bounded.threads import Workers
-from .cluster import KEYLESS, plan
+from .conversation import ask
 from .idle import Idle
 from .line import Line
-from .replies import demoted, error_reply, unpack_transaction, unsendable, wire
+from .replies import demoted, unpack_transaction, unsendable, wire
 from .wire import pack
 
 MAX_IDLE = 64
@@ -97,15 +95,6 @@ class SocketLink:
         return replies
 
 
-def undecoded(atomic: bool) -> dict[str, bool]:
-    """Return the option that keeps a passed client from decoding vectors.
-
-    Not in a transaction: redis-py passes it on to its callbacks, that of PEXPIRE raises TypeError,
-    and there are only numbers to decode.
-    """
-    return {} if atomic else {"NEVER_DECODE": True}
-
-
 class ClientLink:
     """A client that the application passed in, called in a worker thread.
 
@@ -130,44 +119,16 @@ class ClientLink:
         """redis-py's own pools notice a fork."""
 
     def talk(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
-        if len(commands) == 1 and not atomic:
-            try:
-                return [self._client.execute_command(*commands[0], NEVER_DECODE=True)]
-            except ResponseError as error:
-                return [error_reply(error)]
-        with self._client.pipeline(transaction=atomic) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command, **undecoded(atomic))
-            try:
-                replies = pipeline.execute(raise_on_error=False)
-            except ResponseError as error:
-                return [error_reply(error)] * len(commands)
-        return [error_reply(r) if isinstance(r, Exception) else r for r in replies]
-
-
-class ClusterLink(ClientLink):
-    """A passed `RedisCluster`."""
-
-    def talk(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
-        keyed = [command for command in commands if command[0] not in KEYLESS]
-        replies = iter(super().talk(keyed, atomic) if keyed else ())
-        return [self._everywhere(c) if c[0] in KEYLESS else next(replies) for c in commands]
-
-    def _everywhere(self, command: Command) -> Any:
-        client = self._client
-        nodes = {node.name: node for node in client.get_primaries()}
-        owner = client.get_node_from_key(command[1]).name if len(command) > 1 else ""
-        steps = plan(command, list(nodes), owner)
+        conversation = ask(self._client, commands, atomic)
         try:
-            node, asked = next(steps)
+            call = next(conversation)
             while True:
-                reply: Any
                 try:
-                    # Not through the cluster client, which would follow a MOVED.
-                    one = client.get_redis_connection(nodes[node])
-                    reply = one.execute_command(*asked, NEVER_DECODE=True)
-                except ResponseError as error:
-                    reply = error_reply(error)
-                node, asked = steps.send(reply)
+                    reply = call()
+                except Exception as error:
+                    call = conversation.throw(error)
+                else:
+                    call = conversation.send(reply)
         except StopIteration as stop:
-            return stop.value
+            replies: Sequence[Any] = stop.value
+            return replies
