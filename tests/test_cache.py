@@ -159,7 +159,8 @@ def test_drop_in() -> None:
     assert isinstance(RedisSemanticCache(**arguments), BaseCache)
     assert isinstance(RedisSemanticCache(*arguments.values()), BaseCache)
     client = redis.Redis(host="nowhere.invalid")
-    assert isinstance(RedisSemanticCache(**{**arguments, "redis_client": client}), BaseCache)
+    arguments |= {"redis_url": None, "redis_client": client}
+    assert isinstance(RedisSemanticCache(*arguments.values()), BaseCache)
 
 
 def test_nothing_in_repr() -> None:
