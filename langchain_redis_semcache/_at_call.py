@@ -13,6 +13,7 @@ from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from typing_extensions import override
 
 from .driver.background import Background
+from .events import Bypassed
 from .flows.lookup import Core
 
 __all__ = ["AtCall"]
@@ -65,6 +66,10 @@ class AtCall(BaseCache):
         else:
             run, arun = partial(self._run, "update"), partial(self._arun, "update")
             await self._background.astore(run, arun, flow)
+
+    def leave(self, reason: str) -> None:
+        """Say that an answer is not stored, and why."""
+        self._core.calls.reporter.emit(Bypassed("update", reason))
 
     @override
     def clear(self, **kwargs: Any) -> None:

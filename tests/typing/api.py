@@ -12,6 +12,7 @@ from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import Generation
+from langchain_openai import ChatOpenAI
 
 from langchain_redis_semcache import (
     DEFAULT_GUARDS,
@@ -27,6 +28,7 @@ from langchain_redis_semcache import (
 )
 from langchain_redis_semcache.embedded import EmbeddedRedis, LocalEmbeddings
 from langchain_redis_semcache.events import BreakerChanged, Event, Failed, Hit, Miss
+from langchain_redis_semcache.models import cached, enable_streaming
 
 
 def as_in_the_readme() -> None:
@@ -150,3 +152,11 @@ async def looked_after_async(cache: RedisSemanticCache, model: BaseChatModel) ->
 def embedded() -> str:
     with EmbeddedRedis() as server:
         return server.url
+
+
+def streaming(model: ChatOpenAI) -> ChatOpenAI:
+    undo = enable_streaming()
+    undo()
+    with enable_streaming(replay="words"):
+        wrapped: ChatOpenAI = cached(model, replay=lambda text: text.splitlines(keepends=True))
+    return cached(wrapped)

@@ -1,0 +1,144 @@
+"""One call of a model: which cache it goes to, as of when it was made, and who answers a miss.
+
+Rule of this module: the cache is asked through `BaseCache` alone, whichever it is; only a
+`RedisSemanticCache` can be asked to keep the moment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
+from langchain_core.globals import get_llm_cache
+from langchain_core.language_models import BaseChatModel
+from langchain_core.load import dumps
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGeneration
+from typing_extensions import override
+
+from .. import RedisSemanticCache
+from .replay import Replay, answered
+
+__all__ = ["Call", "Question", "Withheld", "cache_now"]
+
+
+def cache_now(model: BaseChatModel, *, behind: bool) -> BaseCache | None:
+    """Return the cache that LangChain would ask for this model, with the tenant of now."""
+    if model.cache is False:
+        return None
+    cache = model.cache if isinstance(model.cache, BaseCache) else get_llm_cache()
+    return cache.at_call(behind=behind) if isinstance(cache, RedisSemanticCache) else cache
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What a view of a model knows beyond the model."""
+
+    model: BaseChatModel
+    """Answers a miss. The view itself is a copy, in which nothing that a model notes would last."""
+    cache: BaseCache
+    replay: Replay
+    core_asks: bool
+    """Whether LangChain asks the cache, as in `generate`, or nobody but us, as in `stream`."""
+
+    def permit(self) -> None:
+        """Wait for the rate limiter: only a miss does."""
+        if self.model.rate_limiter:
+            self.model.rate_limiter.acquire(blocking=True)
+
+    async def apermit(self) -> None:
+        if self.model.rate_limiter:
+            await self.model.rate_limiter.aacquire(blocking=True)
+
+
+class Question:
+    """What the cache is asked, in the words that LangChain's own `invoke` uses."""
+
+    def __init__(self, call: Call, messages: list[BaseMessage], stop: Any, bound: Any) -> None:
+        self.call = call
+        self._asked = (messages, stop, bound)
+        self._words: tuple[str, str] | None = None
+
+    @property
+    def words(self) -> tuple[str, str]:
+        if self._words is None:
+            messages, stop, bound = self._asked
+            plain = [m if m.id is None else m.model_copy(update={"id": None}) for m in messages]
+            llm_string = self.call.model._get_llm_string(stop=stop, **bound)
+            self._words = (dumps(plain), llm_string)
+        return self._words
+
+    def lookup(self) -> RETURN_VAL_TYPE | None:
+        return self.call.cache.lookup(*self.words)
+
+    async def alookup(self) -> RETURN_VAL_TYPE | None:
+        return await self.call.cache.alookup(*self.words)
+
+    def update(self, answers: Sequence[ChatGeneration]) -> None:
+        self.call.cache.update(*self.words, answers)
+
+    async def aupdate(self, answers: Sequence[ChatGeneration]) -> None:
+        await self.call.cache.aupdate(*self.words, answers)
+
+    def leave(self, reason: str) -> None:
+        """Say that the answer was not stored, to a cache that has listeners."""
+        tell = getattr(self.call.cache, "leave", None)
+        if tell is not None:
+            tell(reason)
+
+
+@dataclass
+class Withheld(BaseCache):
+    """Looks up for LangChain and withholds the hit, so that it goes on to the model.
+
+    The model is our view, which gives the hit the way it is wanted: streamed where somebody
+    listens to a stream, whole otherwise. LangChain's own way with a hit tells such listeners
+    nothing.
+    """
+
+    cache: BaseCache
+    _answers: dict[Any, ChatGeneration] = field(default_factory=dict)
+    """By task: the prompts of one `agenerate` are answered by one each."""
+
+    def answer(self) -> ChatGeneration | None:
+        """Return what was found for the prompt that is being answered."""
+        return self._answers.get(_task())
+
+    def _keep(self, found: RETURN_VAL_TYPE | None) -> RETURN_VAL_TYPE | None:
+        answer = answered(found)
+        if answer is None:
+            return found
+        self._answers[_task()] = answer
+        return None
+
+    @override
+    def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
+        return self._keep(self.cache.lookup(prompt, llm_string))
+
+    @override
+    async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
+        return self._keep(await self.cache.alookup(prompt, llm_string))
+
+    @override
+    def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
+        if self._answers.pop(_task(), None) is None:
+            self.cache.update(prompt, llm_string, return_val)
+
+    @override
+    async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
+        if self._answers.pop(_task(), None) is None:
+            await self.cache.aupdate(prompt, llm_string, return_val)
+
+    @override
+    def clear(self, **kwargs: Any) -> None:
+        self.cache.clear(**kwargs)
+
+
+def _task() -> asyncio.Task[Any] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:  # no loop in this thread
+        return None

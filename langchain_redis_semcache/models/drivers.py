@@ -1,0 +1,76 @@
+"""The two drivers of a streamed call; what they do, the flow decides."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+from langchain_core.outputs import ChatGenerationChunk
+
+from .call import Question
+from .flow import Flow, Give, Lookup, Pull, Store
+
+__all__ = ["arun", "run"]
+
+
+def run(
+    flow: Flow, question: Question, live: Callable[[], Iterator[ChatGenerationChunk]]
+) -> Iterator[ChatGenerationChunk]:
+    """Run a flow in this thread; `live` starts the model's own stream."""
+    source: Any = None
+    reply: Any = None
+    try:
+        while (step := _next(flow, reply)) is not None:
+            reply = None
+            if isinstance(step, Give):
+                yield step.chunk
+            elif isinstance(step, Pull):
+                if source is None:
+                    question.call.permit()
+                    source = iter(live())
+                reply = next(source, None)
+            elif isinstance(step, Lookup):
+                reply = question.lookup()
+            elif isinstance(step, Store):
+                question.update(step.answers)
+            else:
+                question.leave(step.reason)
+    finally:
+        flow.close()
+        if hasattr(source, "close"):
+            source.close()
+
+
+async def arun(
+    flow: Flow, question: Question, live: Callable[[], AsyncIterator[ChatGenerationChunk]]
+) -> AsyncIterator[ChatGenerationChunk]:
+    """Do as a task what `run` does."""
+    source: Any = None
+    reply: Any = None
+    try:
+        while (step := _next(flow, reply)) is not None:
+            reply = None
+            if isinstance(step, Give):
+                yield step.chunk
+            elif isinstance(step, Pull):
+                if source is None:
+                    await question.call.apermit()
+                    source = aiter(live())
+                reply = await anext(source, None)
+            elif isinstance(step, Lookup):
+                reply = await question.alookup()
+            elif isinstance(step, Store):
+                await question.aupdate(step.answers)
+            else:
+                question.leave(step.reason)
+    finally:
+        flow.close()
+        if hasattr(source, "aclose"):
+            await source.aclose()
+
+
+def _next(flow: Flow, reply: Any) -> Any:
+    try:
+        return flow.send(reply)
+    except StopIteration:
+        return None

@@ -1,0 +1,84 @@
+"""One streamed call as a generator: it yields what is to be done, and does nothing itself.
+
+Rule of this module: sync and async streams are the same flow; the drivers carry it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from langchain_core.outputs import ChatGeneration, ChatGenerationChunk
+
+from .collecting import Collected
+from .replay import Replay, answered, as_chunks
+
+__all__ = ["Flow", "Give", "Leave", "Lookup", "Pull", "Store", "replayed", "streamed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Lookup:
+    """Ask the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """Get the model's next chunk, None at the end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """Hand a chunk to the consumer, who may never come back."""
+
+    chunk: ChatGenerationChunk
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Store the answer."""
+
+    answers: Sequence[ChatGeneration]
+
+
+@dataclass(frozen=True, slots=True)
+class Leave:
+    """Store nothing, for this reason."""
+
+    reason: str
+
+
+Flow: TypeAlias = Generator[Lookup | Pull | Give | Store | Leave, Any, None]
+
+_LOOKUP, _PULL = Lookup(), Pull()
+
+
+def streamed(replay: Replay, output_version: str | None) -> Flow:
+    """Answer a stream from the cache, or by the model, whose answer is stored once complete.
+
+    What ends it early (an error, a cancelled task, a closed generator) ends this flow as well, in
+    front of the store.
+    """
+    answer = answered((yield _LOOKUP))
+    if answer is not None:
+        for chunk in as_chunks(answer, replay):
+            yield Give(chunk)
+        return
+    collected = Collected()
+    while (chunk := (yield _PULL)) is not None:
+        collected.add(chunk)
+        yield Give(chunk)
+    if collected.finished:
+        yield Store([collected.answer(output_version)])
+    else:
+        yield Leave("no_finish_reason")
+
+
+def replayed(answer: ChatGeneration | None, replay: Replay) -> Flow:
+    """Stream what LangChain has looked up itself, or else the model; LangChain stores it."""
+    if answer is not None:
+        for chunk in as_chunks(answer, replay):
+            yield Give(chunk)
+        return
+    while (chunk := (yield _PULL)) is not None:
+        yield Give(chunk)
