@@ -1,4 +1,4 @@
-"""Every way to ask a model asks the cache once, stores once, and asks the model not at all."""
+"""Every way to ask a model enters a view: one lookup, one store, and no model call on a hit."""
 
 from __future__ import annotations
 
