@@ -45,7 +45,7 @@ from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import AwaitedEmbeddings, RedisSemanticCache
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.entry import query as query
 from langchain_redis_semcache.entry.answer import encode
@@ -323,7 +323,7 @@ class Ours:
         self.events: list[Any] = []
         if "policy" not in options:
             options.setdefault("distance_threshold", 0.15)
-        self.cache = RedisSemanticCache(embedder, url, ttl=86400, **options)
+        self.cache = RedisSemanticCache(AwaitedEmbeddings(embedder), url, ttl=86400, **options)
         self.cache.setup()
         self.core = self.cache._core
         self.schema = self.core.settings.schema

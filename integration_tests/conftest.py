@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 
 from integration_tests.openai_endpoint import OpenAIEndpoint
 from integration_tests.support import CountingEmbeddings, Parrot, Way, indexes_of, keys_of
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import AwaitedEmbeddings, RedisSemanticCache
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.events import Event
 
@@ -79,7 +79,7 @@ def make_cache(
         if not kwargs.keys() & {"redis_url", "redis_client", "async_redis_client"}:
             kwargs["redis_url"] = redis_url
         defaults = {
-            "embeddings": embeddings,
+            "embeddings": AwaitedEmbeddings(embeddings),
             "name": name,
             "distance_threshold": None if "policy" in kwargs else 0.15,
             "listeners": [events.append],

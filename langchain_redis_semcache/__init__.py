@@ -2,6 +2,7 @@
 
 from .admission import Admission, CompleteAnswers
 from .cache import RedisSemanticCache
+from .driver.embedder import AwaitedEmbeddings
 from .errors import CacheUnavailableError, ConfigurationError, SemcacheError
 from .events import Listener, Stats
 from .flows.explain import Explanation
@@ -12,6 +13,7 @@ from .question.way import VersionedHook
 __all__ = [
     "DEFAULT_GUARDS",
     "Admission",
+    "AwaitedEmbeddings",
     "CacheUnavailableError",
     "Candidate",
     "CompleteAnswers",

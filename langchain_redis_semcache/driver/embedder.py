@@ -1,16 +1,18 @@
-"""Calls of the user's embedding object: in time, off the event loop, suspended while it fails."""
+"""Calls of the user's embedding object: in time, off the event loop, suspended while it fails.
+
+Rule of this module: the event loop is for embedders whose word there is for that they give way to
+it, LangChain's or the application's. All others run in threads.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import dis
-import inspect
 import sys
-import time
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
+from typing_extensions import override
 
 from .._effects import EmbeddingUnavailableError
 from .._signals import let_through
@@ -18,9 +20,6 @@ from ..bounded.breaker import Breaker, State, SuspendedError
 from ..bounded.threads import Workers
 from ..events import BreakerChanged, Reporter
 
-BLOCKING_SECONDS = 0.1
-"""A coroutine that computes for longer is better off in a thread."""
-_WAITS = ("GET_AWAITABLE", "GET_AITER", "BEFORE_ASYNC_WITH")
 _MODEL_ATTRIBUTES = (
     "model",
     "model_name",
@@ -37,7 +36,7 @@ _MODEL_ATTRIBUTES = (
 def embedding_id(embeddings: Embeddings) -> str:
     """Name an embedding model: entries of another one are never compared with it."""
     inner = getattr(embeddings, "underlying_embeddings", None)
-    if isinstance(inner, Embeddings):  # LangChain's CacheBackedEmbeddings
+    if isinstance(inner, Embeddings):  # as in LangChain's CacheBackedEmbeddings
         return embedding_id(inner)
     kind = type(embeddings)
     parts = [f"{kind.__module__}.{kind.__qualname__}"]
@@ -48,9 +47,50 @@ def embedding_id(embeddings: Embeddings) -> str:
     return " ".join(parts)
 
 
-class Embedder:
-    """One embedding object with its deadline and its breaker."""
+class AwaitedEmbeddings(Embeddings):
+    """Embeddings of which you know that their `aembed_query` never blocks the event loop.
 
+    The cache awaits it there, instead of calling `embed_query` in a thread.
+    """
+
+    def __init__(self, embeddings: Embeddings) -> None:
+        self.underlying_embeddings = embeddings
+
+    @override
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        return self.underlying_embeddings.embed_documents(texts)
+
+    @override
+    def embed_query(self, text: str) -> list[float]:
+        return self.underlying_embeddings.embed_query(text)
+
+    @override
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        return await self.underlying_embeddings.aembed_documents(texts)
+
+    @override
+    async def aembed_query(self, text: str) -> list[float]:
+        return await self.underlying_embeddings.aembed_query(text)
+
+
+def gives_way(embeddings: Embeddings) -> bool:
+    """Whether its `aembed_query` may be awaited on the event loop.
+
+    Of others' code nothing tells but its author's word: a coroutine that computes, or calls a
+    blocking client, looks like any other.
+    """
+    if isinstance(embeddings, AwaitedEmbeddings):
+        return True
+    inner = getattr(embeddings, "underlying_embeddings", None)
+    if isinstance(inner, Embeddings) and not gives_way(inner):
+        return False
+    author = next(kind for kind in type(embeddings).__mro__ if "aembed_query" in vars(kind))
+    package = author.__module__.partition(".")[0]
+    # What LangChain's packages override waits for a client of theirs, or for a thread.
+    return author is not Embeddings and (package == "langchain" or package.startswith("langchain_"))
+
+
+class Embedder:
     def __init__(
         self,
         embeddings: Embeddings,
@@ -67,11 +107,7 @@ class Embedder:
             reporter.emit(BreakerChanged("embedding", state))
 
         self.breaker = Breaker(changed, failures=3, first=1.0, longest=10.0)
-        kind = type(embeddings)
-        self._native = _is_native(kind, "aembed_query")
-        # What never waits can be run by hand in a thread.
-        self._never_waits = not self._native and kind.aembed_query is not Embeddings.aembed_query
-        self._blocked = 0
+        self._on_loop = gives_way(embeddings)
 
     def embed(self, text: str, glance: bool = False) -> Any:
         """Embed in a worker thread: a call that hangs cannot be ended, only left behind."""
@@ -86,65 +122,23 @@ class Embedder:
     async def aembed(self, text: str, glance: bool = False) -> Any:
         try:
             with self.breaker.glance() if glance else self.breaker:
-                call: Any
-                if self._native:
-                    call = self._on_loop(text)
-                else:
-                    call = asyncio.wrap_future(self.workers.submit(lambda: self._in_thread(text)))
-                return await _within(self._timeout, call)
+                try:
+                    return await self._awaited(text)
+                except NotImplementedError:  # the class has the other way only
+                    self._on_loop = not self._on_loop
+                    return await self._awaited(text)
         except Exception as error:
             raise _unavailable(error) from None
 
-    async def _on_loop(self, text: str) -> Any:
-        watched = _Watched(self._embeddings.aembed_query(text))
-        try:
-            return await watched
-        finally:
-            if watched.longest > BLOCKING_SECONDS:
-                self._blocked += 1
-                # Once may be the first use, which imports and connects.
-                if self._blocked == 2:
-                    self._native = False
-
-    def _in_thread(self, text: str) -> Any:
-        """Run in a thread what would block the loop: LangChain's default, or no await at all."""
-        if not self._never_waits:
-            return self._embeddings.embed_query(text)
-        coroutine = self._embeddings.aembed_query(text)
-        try:
-            coroutine.send(None)
-        except StopIteration as stop:
-            return stop.value
-        except RuntimeError:  # no running event loop
-            return self._embeddings.embed_query(text)
-        coroutine.close()
-        return self._embeddings.embed_query(text)
-
-
-class _Watched:
-    """Awaits a coroutine and notes for how long it keeps the event loop at most."""
-
-    def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
-        self.longest = 0.0
-        self._coroutine = coroutine
-
-    def __await__(self) -> Generator[Any, Any, Any]:
-        proceed: Callable[[Any], Any] = self._coroutine.send
-        value: Any = None
-        while True:
-            started = time.perf_counter()
-            try:
-                waiting = proceed(value)
-            except StopIteration as stop:
-                return stop.value
-            finally:
-                self.longest = max(self.longest, time.perf_counter() - started)
-            try:
-                value = yield waiting
-                proceed = self._coroutine.send
-            except BaseException as error:
-                value = error
-                proceed = self._coroutine.throw
+    async def _awaited(self, text: str) -> Any:
+        call: Awaitable[Any]
+        if self._on_loop:
+            call = self._embeddings.aembed_query(text)
+        else:
+            call = asyncio.wrap_future(
+                self.workers.submit(lambda: self._embeddings.embed_query(text))
+            )
+        return await _within(self._timeout, call)
 
 
 async def _within(timeout: float | None, call: Awaitable[Any]) -> Any:
@@ -160,19 +154,3 @@ def _unavailable(error: Exception) -> EmbeddingUnavailableError:
     let_through(error)
     late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
     return EmbeddingUnavailableError("TimeoutError" if late else type(error).__name__)
-
-
-def _is_native(kind: type[Embeddings], method: str) -> bool:
-    """Tell whether a method gives way to the loop.
-
-    A coroutine without await never does, nor does one that awaits such methods of its own only.
-    """
-    function = inspect.getattr_static(kind, method, None)
-    if function in (Embeddings.aembed_query, Embeddings.aembed_documents):
-        return False
-    if not inspect.iscoroutinefunction(function):
-        return True
-    names = function.__code__.co_names
-    own = [n for n in names if n != method and inspect.iscoroutinefunction(getattr(kind, n, None))]
-    waits = sum(step.opname in _WAITS for step in dis.get_instructions(function.__code__))
-    return waits > len(own) or any(_is_native(kind, name) for name in own)

@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from langchain_core.embeddings import Embeddings
+from langchain_core.embeddings import Embeddings, FakeEmbeddings
+from langchain_openai import OpenAIEmbeddings
+from pydantic import SecretStr
 
 from langchain_redis_semcache._effects import EmbeddingUnavailableError
 from langchain_redis_semcache.bounded.threads import Workers
-from langchain_redis_semcache.driver.embedder import BLOCKING_SECONDS, Embedder, embedding_id
+from langchain_redis_semcache.driver.embedder import (
+    AwaitedEmbeddings,
+    Embedder,
+    embedding_id,
+    gives_way,
+)
+from langchain_redis_semcache.embedded import LocalEmbeddings
 from langchain_redis_semcache.events import BreakerChanged, Event, Reporter
 from tests.lab import Fixed
 
@@ -45,28 +52,28 @@ class Naive(Recorder):
         return self.embed_query(text)
 
 
-class NaiveInTurn(Recorder):
+class OnlyAsync(Recorder):
+    """Has no other way than the one it was not asked for."""
+
+    def embed_query(self, text: str) -> list[float]:
+        raise NotImplementedError
+
     async def aembed_query(self, text: str) -> list[float]:
-        return (await self.aembed_documents([text]))[0]
-
-    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        return self.embed_documents(texts)
-
-
-class NaiveOnLoop(Recorder):
-    async def aembed_query(self, text: str) -> list[float]:
-        asyncio.get_running_loop()
-        return self.embed_query(text)
-
-
-class Returning(Recorder):
-    """Not a coroutine function, but returns what can be awaited."""
-
-    def aembed_query(self, text: str) -> Any:
-        return self._later(text)
-
-    async def _later(self, text: str) -> list[float]:
         await asyncio.sleep(0)
+        return super().embed_query(text)
+
+
+class OnlySync(Recorder):
+    async def aembed_query(self, text: str) -> list[float]:
+        raise NotImplementedError
+
+
+class Ours(OpenAIEmbeddings):
+    """A class of an application that leaves embedding to LangChain's."""
+
+
+class OursAnew(OpenAIEmbeddings):
+    async def aembed_query(self, text: str, **kwargs: Any) -> list[float]:
         return self.embed_query(text)
 
 
@@ -84,52 +91,57 @@ def raising(error: BaseException) -> Callable[[], Any]:
     return work
 
 
-@pytest.mark.parametrize("kind", [Recorder, Native, Naive, NaiveInTurn, NaiveOnLoop, Returning])
-async def test_off_the_loop(kind: type[Recorder]) -> None:
-    """What gives way to the loop runs on it, everything else in a thread."""
-    embeddings = kind()
-    assert await make(embeddings).aembed("a") == [1.0]
-    on_loop = kind in (Native, Returning)
-    assert (embeddings.threads == [threading.get_ident()]) is on_loop
-
-
-async def test_blocking_in_disguise() -> None:
-    """An implementation that awaits but blocks the loop is moved off it."""
-    embeddings = Native(lambda: time.sleep(BLOCKING_SECONDS * 1.1) or [1.0])
+@pytest.mark.parametrize(
+    ("embeddings", "on_loop"),
+    [
+        (Recorder(), False),
+        (Native(), False),
+        (Naive(), False),
+        (AwaitedEmbeddings(Native()), True),
+        (OnlyAsync(), True),
+        (AwaitedEmbeddings(OnlySync()), False),
+    ],
+    ids=["default", "native", "naive", "declared", "only-async", "only-sync"],
+)
+async def test_off_the_loop(embeddings: Any, on_loop: bool) -> None:
+    """What is not declared to give way to the loop runs in a thread, where there are two ways."""
     embedder = make(embeddings)
-    for _ in range(3):
+    for _ in range(2):
         assert await embedder.aembed("a") == [1.0]
-    here = threading.get_ident()
-    assert [thread == here for thread in embeddings.threads] == [True, True, False]
+    threads = getattr(embeddings, "underlying_embeddings", embeddings).threads
+    assert [thread == threading.get_ident() for thread in threads] == [on_loop] * 2
 
 
-async def test_waits_after_all() -> None:
-    """What looked as if it never waited and does is asked synchronously, in a thread."""
-
-    async def waits(texts: list[str]) -> list[list[float]]:
-        await asyncio.sleep(0)
-        raise AssertionError("went on")
-
-    embeddings = NaiveInTurn()
-    embeddings.aembed_documents = waits  # type: ignore[method-assign]
-    assert await make(embeddings).aembed("a") == [1.0]
-    assert embeddings.threads != [threading.get_ident()]
+def openai(kind: type[OpenAIEmbeddings]) -> OpenAIEmbeddings:
+    return kind(api_key=SecretStr("test"))
 
 
-async def test_thrown_into() -> None:
-    """What the awaited object raises reaches the implementation, as on the loop itself."""
+@pytest.mark.parametrize(
+    ("embeddings", "expected"),
+    [
+        (openai(OpenAIEmbeddings), True),
+        (openai(Ours), True),
+        (openai(OursAnew), False),
+        (LocalEmbeddings(), True),
+        (FakeEmbeddings(size=3), False),
+        (Native(), False),
+        (AwaitedEmbeddings(Native()), True),
+    ],
+    ids=lambda e: type(e).__name__,
+)
+def test_gives_way(embeddings: Embeddings, expected: bool) -> None:
+    """LangChain's own async methods are trusted, an application's where it says so."""
+    assert gives_way(embeddings) is expected
+    assert gives_way(Caching(embeddings)) is False
 
-    class Retrying(Recorder):
-        async def aembed_query(self, text: str) -> list[float]:
-            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            asyncio.get_running_loop().call_soon(future.set_exception, KeyError())
-            try:
-                await future
-            except KeyError:
-                return [2.0]
-            return [1.0]
 
-    assert await make(Retrying()).aembed("a") == [2.0]
+async def test_awaited_embeddings() -> None:
+    """The declaration changes nothing of what is embedded and of whose entries are found."""
+    native = Named(model="a")
+    declared = AwaitedEmbeddings(native)
+    assert embedding_id(declared) == embedding_id(native)
+    assert declared.embed_query("a") == await declared.aembed_query("a") == [1.0]
+    assert declared.embed_documents(["a"]) == await declared.aembed_documents(["a"]) == [[1.0]]
 
 
 def test_sync() -> None:
@@ -142,11 +154,12 @@ def test_sync() -> None:
 ERRORS = [ValueError("the prompt"), TimeoutError("x"), StopIteration("x"), OSError(5, "x")]
 
 
-@pytest.mark.parametrize("kind", [Recorder, Native, Naive])
+@pytest.mark.parametrize("declared", [False, True])
 @pytest.mark.parametrize("error", ERRORS, ids=lambda e: type(e).__name__)
-async def test_failures(kind: type[Recorder], error: Exception) -> None:
+async def test_failures(declared: bool, error: Exception) -> None:
     """Whatever it raises is unavailability, labelled by its class and without its words."""
-    embedder = make(kind(raising(error)))
+    embeddings = Native(raising(error))
+    embedder = make(AwaitedEmbeddings(embeddings) if declared else embeddings)
     for call in (lambda: asyncio.to_thread(embedder.embed, "a"), lambda: embedder.aembed("a")):
         with pytest.raises(EmbeddingUnavailableError) as caught:
             await call()
@@ -178,7 +191,7 @@ async def test_hangs_on_the_loop() -> None:
             return [1.0]
 
     with pytest.raises(EmbeddingUnavailableError, match="TimeoutError"):
-        await make(Hanging(), timeout=0.01).aembed("a")
+        await make(AwaitedEmbeddings(Hanging()), timeout=0.01).aembed("a")
 
 
 def test_suspended() -> None:
