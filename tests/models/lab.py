@@ -275,15 +275,19 @@ _modes(
 _modes(SYNC, "agent", lambda m, mode: list(create_agent(m, []).stream(STATE, stream_mode=mode)))
 _modes(
     ASYNC,
-    "node invokes",
+    "node ainvokes",
     lambda m, mode: _list(graph(m, "ainvoke").astream(STATE, stream_mode=mode)),
 )
 _modes(
     ASYNC,
-    "node streams",
+    "node astreams",
     lambda m, mode: _list(graph(m, "astream").astream(STATE, stream_mode=mode)),
 )
-_modes(ASYNC, "agent", lambda m, mode: _list(create_agent(m, []).astream(STATE, stream_mode=mode)))
+_modes(
+    ASYNC,
+    "agent async",
+    lambda m, mode: _list(create_agent(m, []).astream(STATE, stream_mode=mode)),
+)
 
 
 def as_ask(name: str) -> Ask:
@@ -298,3 +302,4 @@ def as_ask(name: str) -> Ask:
 
 
 WAYS = [*SYNC, *ASYNC]
+assert len(set(WAYS)) == len(WAYS)
