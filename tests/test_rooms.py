@@ -44,7 +44,6 @@ TESTED_ELSEWHERE = {
     "flows/audit.py": "being moved: tests/policies/test_audit.py",
     "flows/verify.py": "being moved: tests/policies/test_verify.py",
     "policies/evidence.py": "being moved: tests/policies/test_audit.py",
-    "question/messages.py": "the closed list is what tests/entry/test_answer.py decodes into",
     "transport/cluster.py": "being rewritten",
     "transport/line.py": "being rewritten",
     "transport/on_loop.py": "being rewritten",
