@@ -43,11 +43,11 @@ async def test_all_seven_arguments(
     prefix: str | None,
     client: bool,
 ) -> None:
-    """All seven arguments mean what they meant, by position and by keyword."""
+    """All seven arguments mean what they meant, by position and by keyword; URL or client."""
     prefix = None if prefix is None else prefix.format(name)
     with redis.Redis.from_url(redis_url) as own:
-        values: list[Any] = [CountingEmbeddings(), redis_url, 0.14, 60, name, prefix]
-        values.append(own if client else None)
+        url, passed = (None, own) if client else (redis_url, None)
+        values = [CountingEmbeddings(), url, 0.14, 60, name, prefix, passed]
         if by_keyword:
             cache = RedisSemanticCache(**dict(zip(ARGUMENTS, values, strict=True)))
         else:
