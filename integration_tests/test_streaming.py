@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -380,3 +384,21 @@ def test_a_message_not_chunk(cache: Any, endpoint: OpenAIEndpoint) -> None:
     total(list(cached(model).stream(FRANCE)))
     cache.close()
     assert type(model.invoke(FRANCE)) is AIMessage
+
+
+def test_the_example() -> None:
+    """examples/streaming.py runs without a key, and what it repeats comes from the cache."""
+    script = Path(__file__).parent.parent / "examples" / "streaming.py"
+    environment = {**os.environ, "PYTHONPATH": str(script.parent.parent)}
+    ran = subprocess.run(
+        [sys.executable, script],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    lines = dict(line.split(": ", 1) for line in ran.stdout.splitlines())
+    assert ["CACHE" in lines[name] for name in ("asked", "a graph")] == [False, False]
+    assert all("CACHE" in lines[name] for name in ("word by word", "in a chain", "again"))
+    assert all(line.count("|") > 1 for line in lines.values())

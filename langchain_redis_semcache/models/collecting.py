@@ -10,7 +10,7 @@ from copy import copy
 from typing import Any
 
 from langchain_core.language_models.chat_models import generate_from_stream
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessageChunk, BaseMessage
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk
 
 __all__ = ["Collected"]
@@ -26,18 +26,57 @@ _FINISH = (
     "finish_state",
     "normalized_finish_reason",
 )
+# Said in every chunk; LangChain's sums keep them as they are.
+_CONSTANT = ("model_provider", "output_version")
 _UNSPECIFIED = frozenset({"finish_reason_unspecified", "null", "none"})
 
 
 class Collected:
-    """What a stream has said so far."""
+    """What a stream has said so far.
+
+    Chunks of text that go on with the last one are kept as texts: adding up hundreds of messages
+    would cost as much as LangChain's own part in the stream.
+    """
 
     def __init__(self) -> None:
         self._parts: list[tuple[Any, dict[str, Any] | None]] = []
+        self._texts: list[str] = []
+        """What follows on the text of the last part."""
+        self._key: object = None
+        self._constant: dict[str, Any] = {}
 
     def add(self, chunk: ChatGenerationChunk) -> None:
+        message, info = chunk.message, chunk.generation_info
+        key = _text_key(message.content)
+        if key is not None and key == self._key and not info and self._goes_on(message):
+            content: Any = message.content
+            self._texts.append(content if isinstance(content, str) else content[0]["text"])
+            return
+        self._settle()
         # A copy: what goes out belongs to LangChain and the application, who change it.
-        self._parts.append((copy(chunk.message), chunk.generation_info))
+        self._parts.append((copy(message), info))
+        self._key = key
+        metadata = message.response_metadata
+        self._constant = {key: metadata[key] for key in _CONSTANT if key in metadata}
+
+    def _goes_on(self, message: BaseMessage) -> bool:
+        return not (
+            message.additional_kwargs
+            or getattr(message, "tool_call_chunks", None)
+            or getattr(message, "usage_metadata", None)
+            or getattr(message, "chunk_position", None)
+            or (message.response_metadata and message.response_metadata != self._constant)
+        )
+
+    def _settle(self) -> None:
+        if self._texts:
+            message, text = self._parts[-1][0], "".join(self._texts)
+            if isinstance(message.content, str):
+                message.content += text
+            else:
+                block = message.content[0]
+                message.content = [{**block, "text": block["text"] + text}]
+            self._texts.clear()
 
     @property
     def finished(self) -> bool:
@@ -51,6 +90,7 @@ class Collected:
 
     def answer(self, output_version: str | None) -> ChatGeneration:
         """Return the whole, as LangChain makes it of a stream inside of `invoke`."""
+        self._settle()
         chunks = []
         for message, info in self._parts:
             if info:
@@ -78,3 +118,14 @@ def _says_so(metadata: Mapping[str, Any]) -> bool:
         if value and str(value).lower() not in _UNSPECIFIED:
             return True
     return metadata.get("status") == "completed" or metadata.get("done") is True
+
+
+def _text_key(content: Any) -> object:
+    """Tell which text a chunk belongs to, None where it is more than text."""
+    if isinstance(content, str):
+        return "text"
+    if len(content) == 1 and isinstance(content[0], dict):
+        block = content[0]
+        if block.keys() == {"type", "text", "index"} and block["type"] == "text":
+            return ("block", block["index"])
+    return None

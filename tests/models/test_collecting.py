@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from langchain_core.language_models.chat_models import generate_from_stream
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 
@@ -88,3 +89,41 @@ def test_output_version() -> None:
     message = collected(chunk("Paris", **LAST)).answer("v1").message
     assert message.content == [{"type": "text", "text": "Paris"}]
     assert message.response_metadata == {"output_version": "v1"}
+
+
+def block(text: str, index: int, **more: Any) -> list[Any]:
+    return [{"type": "text", "text": text, "index": index, **more}]
+
+
+OPENAI: Any = {"model_provider": "openai"}
+USAGE: Any = {"input_tokens": 1, "output_tokens": 2, "total_tokens": 3}
+PART: Any = {"name": "f", "args": '{"a": 1}', "id": "1", "index": 0}
+STREAMS: dict[str, list[ChatGenerationChunk]] = {
+    "texts": [chunk(text) for text in ("a", "b", "", "c")],
+    "provider": [chunk(text, response_metadata=dict(OPENAI)) for text in "abc"],
+    "provider from the second on": [chunk("a"), chunk("b", response_metadata=dict(OPENAI))],
+    "other metadata": [chunk(t, response_metadata={"seen": t}) for t in "ab"],
+    "infos": [chunk("a", {"x": 1}), chunk("b"), chunk("c", {"y": 2}), chunk("d")],
+    "kwargs": [chunk("a"), chunk("b", additional_kwargs={"reasoning": "r"}), chunk("c")],
+    "calls": [chunk("a"), chunk("b", tool_call_chunks=[PART]), chunk("c"), chunk("d")],
+    "usage": [chunk("a", usage_metadata=USAGE), chunk("b"), chunk("c", usage_metadata=USAGE)],
+    "blocks": [chunk(block(t, i)) for t, i in (("a", 0), ("b", 0), ("c", 1), ("d", 1), ("e", 0))],
+    "citations": [chunk(block("a", 0)), chunk(block("b", 0, n=1)), chunk(block("c", 0))],
+    "text, then blocks": [chunk("a"), chunk(block("b", 0)), chunk(block("c", 0))],
+    "several blocks": [chunk(block("a", 0) + block("b", 1)), chunk(block("c", 1))],
+    "strings in a list": [chunk(["a"]), chunk(["b"]), chunk("c")],
+    "empty lists": [chunk([]), chunk(block("a", 0)), chunk([]), chunk(block("b", 0))],
+    "ids": [chunk("a", id="1"), chunk("b", id="1")],
+}
+
+
+@pytest.mark.parametrize("chunks", STREAMS.values(), ids=STREAMS)
+def test_as_langchain_adds_up(chunks: list[ChatGenerationChunk]) -> None:
+    """What is kept in short is what LangChain makes of the chunks one by one."""
+    end = chunk([] if isinstance(chunks[-1].message.content, list) else "", **LAST)
+    (expected,) = generate_from_stream(iter([*chunks, end])).generations
+    for one in chunks:
+        info = one.generation_info or {}
+        assert isinstance(expected.message, AIMessage)
+        expected.message.response_metadata.update(info)
+    assert collected(*chunks).answer(None) == expected
