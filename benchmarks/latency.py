@@ -10,7 +10,7 @@ process which does other things. Entries are in one scope, 1536-dimensional floa
 four wordings. The embedder looks vectors up in a dictionary: embedding costs nothing, but is
 counted.
 
-Ours embeds in the caller's thread (`embedding_timeout=None`), as the peers do and as one does with
+Ours embeds in the caller's thread (`Limits(embedding=None)`), as the peers do and as one does with
 a model that cannot hang; "embedding in a thread" is the default, for services that can.
 
 "tutorial" is the code that most articles show (KNN 1, then the fields are read), and "floor" the
@@ -53,6 +53,7 @@ from _bench import (
 from _peers import PEERS, Peer
 from langchain_core.load import dumps, loads
 
+from langchain_redis_semcache import Limits
 from langchain_redis_semcache.entry import query as query
 from langchain_redis_semcache.entry.answer import decode, encode
 
@@ -348,7 +349,7 @@ def run(report: Report, size: int, dims: int, rounds: int) -> None:
     path = f"{size}"
     space, embedder = Space(dims), Instant(dims)
     with server() as running:
-        ours = Ours(running.url, embedder, embedding_timeout=None)
+        ours = Ours(running.url, embedder, limits=Limits(embedding=None))
         threaded = Ours(running.url, embedder)
         spent = ours.fill(space, 0, size)
         ours.check(space, size)

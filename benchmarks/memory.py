@@ -37,6 +37,8 @@ from _bench import (
 )
 from _peers import PEERS
 
+from langchain_redis_semcache import Index
+
 _START = """
 import json, sys, time
 sys.path.insert(0, sys.argv[1])
@@ -58,6 +60,7 @@ _IMPORTS = {
 }
 _USE = """
 import _bench, _peers
+
 embedder = _bench.Instant(1536)
 before = resident()
 questions = [_bench.text(i, 4) for i in range(2000)]
@@ -116,8 +119,8 @@ def redis_bytes(report: Report, url: str, space: Space, embedder: Instant, size:
     raw = Raw(url)
     layouts: dict[str, Any] = {
         "ours float32": lambda: Ours(url, embedder),
-        "ours float16": lambda: Ours(url, embedder, vector_type="float16"),
-        "ours float32, FLAT": lambda: Ours(url, embedder, index_type="flat"),
+        "ours float16": lambda: Ours(url, embedder, index=Index(vector="float16")),
+        "ours float32, FLAT": lambda: Ours(url, embedder, index=Index(kind="flat")),
         "ours float32, with TEXT": lambda: WithText(url, embedder),
     }
     layouts |= {p.__name__.replace("_", "-"): lambda p=p: p(url, embedder) for p in PEERS}
@@ -141,7 +144,8 @@ def precision(report: Report, url: str, space: Space, embedder: Instant, size: i
     raw = Raw(url)
     raw("FLUSHALL")
     caches = {
-        kind: Ours(url, embedder, name=kind, vector_type=kind) for kind in ("float32", "float16")
+        kind: Ours(url, embedder, name=kind, index=Index(vector=kind))
+        for kind in ("float32", "float16")
     }
     rounds = 50 if report.quick else 1000
     _, vectors, _ = space.paraphrases(size, rounds)

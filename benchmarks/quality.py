@@ -226,7 +226,7 @@ def langchain_community(url: str, embeddings: Embeddings, clusters: dict[str, st
 
 def ours(url: str, embeddings: Known, **kwargs: Any) -> BaseCache:
     # Load on the machine must not turn a hit into a miss; nothing here measures time.
-    patience = {"redis_timeout": 60, "embedding_timeout": 60}
+    patience = {"limits": semcache.Limits(redis=60, embedding=60)}
     return semcache.RedisSemanticCache(embeddings, url, **patience, **kwargs)
 
 

@@ -33,6 +33,8 @@ from _bench import (
     text,
 )
 
+from langchain_redis_semcache import Index
+
 SMALL = 10_000
 
 
@@ -74,10 +76,10 @@ def main() -> None:
     small_size = 1000 if options.quick else SMALL
     with server() as running:
         raw = Raw(running.url)
-        small = Ours(running.url, embedder, name="small", vector_type=options.vector_type)
+        small = Ours(running.url, embedder, name="small", index=Index(vector=options.vector_type))
         small.fill(space, 0, small_size)
         small_calls, _ = variants(small, space, small_size, rounds)
-        ours = Ours(running.url, embedder, name="grown", vector_type=options.vector_type)
+        ours = Ours(running.url, embedder, name="grown", index=Index(vector=options.vector_type))
         before, filled, seconds = memory(raw), 0, 0.0
         for size in sizes:
             last = size - BLOCK

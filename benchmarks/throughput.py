@@ -4,7 +4,7 @@
 
 Calls per second of ours against redis-py and redis.asyncio with the same commands: one HGET for an
 exact hit, our FT.SEARCH for a semantic one (without the HMGET before it, and without the embedding,
-so ours does more). Ours embeds in the caller's thread (`embedding_timeout=None`), as one does with
+so ours does more). Ours embeds in the caller's thread (`Limits(embedding=None)`), as one does with
 a model that cannot hang; "embedding in a thread" is the default. Threads and tasks share one
 client, or one cache; every one waits for its reply before it asks again. All variants take turns of
 half a second; the number is the median turn.
@@ -40,6 +40,8 @@ from _bench import (
     text,
 )
 from redis.connection import ConnectionPool
+
+from langchain_redis_semcache import Limits
 
 WORKERS = (1, 16, 64)
 QUESTIONS = 2000
@@ -247,7 +249,7 @@ def main() -> None:
     for size in sizes_of(options):
         space, embedder = Space(options.dims), Instant(options.dims)
         with server() as running:
-            ours = Ours(running.url, embedder, embedding_timeout=None)
+            ours = Ours(running.url, embedder, limits=Limits(embedding=None))
             threaded = Ours(running.url, embedder)
             ours.fill(space, 0, size)
             ours.check(space, size)

@@ -15,7 +15,7 @@ from pytest_httpserver import HTTPServer
 
 from integration_tests.openai_endpoint import OpenAIEndpoint
 from integration_tests.support import CountingEmbeddings, Parrot, Way, indexes_of, keys_of
-from langchain_redis_semcache import AwaitedEmbeddings, RedisSemanticCache
+from langchain_redis_semcache import AwaitedEmbeddings, Limits, RedisSemanticCache
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.events import Event
 
@@ -83,8 +83,7 @@ def make_cache(
             "name": name,
             "distance_threshold": None if "policy" in kwargs else 0.15,
             "listeners": [events.append],
-            "redis_timeout": 20,
-            "embedding_timeout": 20,
+            "limits": Limits(redis=20, embedding=20),
         }
         made.append(RedisSemanticCache(**{**defaults, **kwargs}))
         return made[-1]

@@ -97,10 +97,11 @@ def test_a_loop_that_ends_at_once(make_cache: MakeCache, events: list[Event]) ->
 SCRIPT = """
 import asyncio, sys
 from integration_tests.support import FRANCE, LLM, asked, told
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import Limits, RedisSemanticCache
 from langchain_redis_semcache.embedded import LocalEmbeddings
 
-cache = RedisSemanticCache(LocalEmbeddings(), sys.argv[1], name=sys.argv[2], redis_timeout=20)
+limits = Limits(redis=20)
+cache = RedisSemanticCache(LocalEmbeddings(), sys.argv[1], name=sys.argv[2], limits=limits)
 view = cache.at_call(behind=True)
 if sys.argv[3] == "sync":
     view.update(asked(FRANCE), LLM, told("Paris"))

@@ -29,7 +29,7 @@ from integration_tests.support import (
     told,
     verdicts,
 )
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import Index, RedisSemanticCache
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.errors import CacheUnavailableError
 from langchain_redis_semcache.events import Event, Failed
@@ -376,8 +376,8 @@ async def test_use_after_closing(do: Way, make_cache: MakeCache, events: list[Ev
 async def test_an_index_made_by_somebody_else(
     do: Way, make_cache: MakeCache, server: redis.Redis, name: str, events: list[Event]
 ) -> None:
-    """With `create_index=False` no index is created, and one that exists is used."""
-    cache = make_cache(create_index=False)
+    """With `Index(create=False)` no index is created, and one that exists is used."""
+    cache = make_cache(index=Index(create=False))
     await do(cache.setup)
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     assert indexes_of(server, name) == []

@@ -33,7 +33,13 @@ from integration_tests.support import (
     verdicts,
     watched,
 )
-from langchain_redis_semcache import CacheUnavailableError, RedisSemanticCache
+from langchain_redis_semcache import (
+    CacheUnavailableError,
+    Index,
+    Limits,
+    RedisSemanticCache,
+    Sliding,
+)
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.entry.vector import VectorType, unpack
 from langchain_redis_semcache.events import Event, Failed, Stored
@@ -126,7 +132,7 @@ async def test_refresh_ttl(
     do: Way, make_cache: MakeCache, server: redis.Redis, name: str, refresh: bool, question: str
 ) -> None:
     """A hit leaves the entry as it is, and gives it its TTL again only where that is wished."""
-    cache = make_cache(ttl=1000, refresh_ttl=refresh)
+    cache = make_cache(ttl=Sliding(1000) if refresh else 1000)
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     (key,) = keys_of(server, name)
     server.expire(key, 100)
@@ -212,7 +218,7 @@ async def test_kinds_of_vectors_and_indexes(
     index_type: str,
 ) -> None:
     """Every vector type and index decides the same, with the memory it promises."""
-    cache = make_cache(vector_type=vector_type, index_type=index_type)
+    cache = make_cache(index=Index(vector=vector_type, kind=index_type))
     for question in (FRANCE, FRANCE_REWORDED, GERMANY):
         await do(cache.lookup, asked(question), LLM)
         if question == FRANCE:
@@ -234,7 +240,7 @@ async def test_kinds_of_vectors_and_indexes(
 async def test_vector_types_live_side_by_side(do: Way, make_cache: MakeCache) -> None:
     """Changing the vector type begins afresh instead of mixing."""
     for vector_type in ("float32", "float16", "bfloat16"):
-        cache = make_cache(vector_type=vector_type)
+        cache = make_cache(index=Index(vector=vector_type))
         assert await do(cache.lookup, asked(FRANCE_REWORDED), LLM) is None
         await do(cache.update, asked(FRANCE), LLM, told(vector_type))
         assert text_of(await do(cache.lookup, asked(FRANCE_REWORDED), LLM)) == vector_type
@@ -322,7 +328,7 @@ async def test_setup_fails_loudly(do: Way, make_cache: MakeCache) -> None:
 
     with pytest.raises(CacheUnavailableError, match="all zero"):
         await do(make_cache(embeddings=Broken()).setup)
-    unreachable = make_cache(redis_url="redis://user:secret@127.0.0.1:1/0", redis_timeout=2)
+    unreachable = make_cache(redis_url="redis://user:secret@127.0.0.1:1/0", limits=Limits(redis=2))
     with pytest.raises(CacheUnavailableError, match="did not answer: ConnectionError") as caught:
         await do(unreachable.setup)
     assert "secret" not in str(caught.value)
@@ -332,7 +338,11 @@ async def test_clear(
     do: Way, make_cache: MakeCache, server: redis.Redis, name: str, embeddings: CountingEmbeddings
 ) -> None:
     """`clear` removes this name's entries and indexes in batches, and nothing of its neighbours."""
-    caches = [make_cache(), make_cache(vector_type="float16"), make_cache(index_type="flat")]
+    caches = [
+        make_cache(),
+        make_cache(index=Index(vector="float16")),
+        make_cache(index=Index(kind="flat")),
+    ]
     for cache in caches:
         await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     (prefix,) = {key.rsplit(":", 2)[0] for key in keys_of(server, name)[:1]}
@@ -379,11 +389,7 @@ def test_nonsense_ttl(make_cache: MakeCache, nonsense: Any) -> None:
         {"distance_threshold": 2.1},
         {"distance_threshold": float("nan")},
         {"redis_url": "http://localhost"},
-        {"redis_timeout": 0},
-        {"embedding_timeout": -1},
         {"context": "some"},
-        {"index_type": "tree"},
-        {"vector_type": "int8"},
         {"namespace": 7},
         {"embeddings": "text-embedding-3-small"},
         {"signing_key": "short"},

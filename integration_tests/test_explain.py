@@ -33,7 +33,7 @@ from integration_tests.support import (
     watched,
     weather,
 )
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import RedisSemanticCache, Sliding
 from langchain_redis_semcache.events import Bypassed, Event, Hit, Miss, Stored
 
 
@@ -219,7 +219,7 @@ async def test_explain_leaves_no_trace(
     do: Way, make_cache: MakeCache, server: redis.Redis, name: str, events: list[Event]
 ) -> None:
     """`explain` stores nothing, counts nothing, tells no listener and renews no TTL."""
-    cache = make_cache(refresh_ttl=True, ttl=1000, mark_hits=True)
+    cache = make_cache(ttl=Sliding(1000), mark_hits=True)
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     (key,) = keys_of(server, name)
     server.hset(key, "response", "{broken")
@@ -252,8 +252,8 @@ async def test_stats(do: Way, make_cache: MakeCache, embeddings: CountingEmbeddi
     assert (stats.stored, stats.bypassed, stats.failures) == (3, {"empty_answer": 1}, {})
     assert stats.hit_rate == 0.4
     assert stats.embeddings == len(embeddings.texts) == 4
-    assert stats.embedding_seconds > 0
-    assert stats.redis_seconds > 0
+    assert stats.mean_embedding_seconds > 0
+    assert stats.mean_redis_seconds > 0
     assert set(stats.breakers.values()) == {"closed"}
     assert make_cache().stats.lookups == 0
 

@@ -31,7 +31,7 @@ from integration_tests.support import (
     told,
     verdicts,
 )
-from langchain_redis_semcache import CacheUnavailableError, RedisSemanticCache
+from langchain_redis_semcache import CacheUnavailableError, Limits, RedisSemanticCache
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.events import Event, Failed
 
@@ -98,7 +98,7 @@ async def test_redis_goes_and_comes_back(
     caplog.set_level("INFO", "langchain_redis_semcache")
     with EmbeddedRedis() as server:
         url = server.url
-        cache = make_cache(redis_url=url, redis_timeout=2)
+        cache = make_cache(redis_url=url, limits=Limits(redis=2))
         model = Parrot(cache=cache)
         await answers_arrive(do, model)
         assert model.calls == [FRANCE, GERMANY]
@@ -210,7 +210,7 @@ async def test_a_slow_sync_embedder_is_left_behind(
     embedder.mood = wait
     # Without a native async method, as most embedding classes are.
     embedder.aembed_documents = None  # type: ignore[assignment, method-assign]
-    cache = make_cache(embeddings=_SyncOnly(embedder), embedding_timeout=0.2)
+    cache = make_cache(embeddings=_SyncOnly(embedder), limits=Limits(embedding=0.2))
     assert await do(cache.lookup, asked(FRANCE), LLM) is None
     assert ended == []
     assert verdicts(events) == ["embedding_failed"]

@@ -23,7 +23,7 @@ from integration_tests.support import (
     verdicts,
     watched,
 )
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import DistancePolicy, RedisSemanticCache
 from langchain_redis_semcache.events import Event, Hit, Miss, Stored
 
 
@@ -159,7 +159,7 @@ async def test_the_constructor_does_nothing(
 
 async def test_the_nearest_answer_is_served(do: Way, make_cache: MakeCache) -> None:
     """Of several entries within the threshold the nearest is served."""
-    cache = make_cache(distance_threshold=0.9, guards={})
+    cache = make_cache(policy=DistancePolicy(0.9, {}))
     for question in (GERMANY, FRANCE_REWORDED, "Which rivers flow through France?"):
         await do(cache.update, asked(question), LLM, told(question))
     assert text_of(await do(cache.lookup, asked(FRANCE), LLM)) == FRANCE_REWORDED

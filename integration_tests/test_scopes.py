@@ -31,7 +31,7 @@ from integration_tests.support import (
     told,
     verdicts,
 )
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import DistancePolicy, Index, RedisSemanticCache
 from langchain_redis_semcache.events import Event
 
 TENANT: ContextVar[str] = ContextVar("tenant")
@@ -205,7 +205,7 @@ async def test_many_tenants_ask_the_same(
     do: Way, make_cache: MakeCache, events: list[Event], index_type: str
 ) -> None:
     """Hundreds of others' nearer entries never hide a tenant's own one."""
-    cache = make_cache(namespace=TENANT.get, index_type=index_type)
+    cache = make_cache(namespace=TENANT.get, index=Index(kind=index_type))
     tenants = [f"tenant-{i}" for i in range(250)]
 
     async def as_tenant(tenant: str, call: Any, question: str, *rest: Any) -> Any:
@@ -227,7 +227,7 @@ async def test_many_tenants_ask_the_same(
 
 async def test_a_wide_threshold_among_many_tenants(do: Way, make_cache: MakeCache) -> None:
     """Where everybody's entries are within the threshold a far one of the own scope is found."""
-    cache = make_cache(namespace=TENANT.get, distance_threshold=1.8, guards={})
+    cache = make_cache(namespace=TENANT.get, policy=DistancePolicy(1.8, {}))
     for number in range(100):
         TENANT.set(f"tenant-{number}")
         await do(cache.update, asked(FRANCE), LLM, told(f"for {number}"))

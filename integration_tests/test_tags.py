@@ -24,7 +24,7 @@ from integration_tests.support import (
     text_of,
     told,
 )
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import Index, RedisSemanticCache
 from langchain_redis_semcache.events import Event, Hit, Stored
 
 
@@ -54,7 +54,7 @@ async def test_many_tagged_entries(
     do: Way, make_cache: MakeCache, server: redis.Redis, name: str
 ) -> None:
     """More entries than one batch, of several embedding models, go with one call."""
-    caches = [make_cache(), make_cache(vector_type="float16")]
+    caches = [make_cache(), make_cache(index=Index(vector="float16"))]
     for cache in caches:
         with cache.tags("old"):
             await do(cache.update, asked(FRANCE), LLM, told("x"))

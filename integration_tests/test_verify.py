@@ -25,7 +25,10 @@ from integration_tests.support import (
     verdicts,
 )
 from integration_tests.test_audit import settled
-from langchain_redis_semcache.events import Event, Verified
+from langchain_redis_semcache import DistancePolicy, Verified
+from langchain_redis_semcache.events import Event, VerifierAsked
+
+NEAR = DistancePolicy(0.15)
 
 
 class Recorder:
@@ -59,13 +62,13 @@ async def test_the_verifier_decides_between_the_two_distances(
 ) -> None:
     """Inline, the call waits for the verdict, which alone decides."""
     verifier = Recorder(verdict)
-    cache = make_cache(verifier=verifier)
+    cache = make_cache(policy=Verified(NEAR, verifier))
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     assert text_of(await do(cache.lookup, asked(FRANCE_REWORDED), LLM)) == answer
     assert verifier.asked == [(FRANCE_REWORDED, FRANCE, "Paris")]
     assert verifier.awaited == do.is_async
     assert verdicts(events) == [reason]
-    assert [event.approved for event in only(events, Verified)] == [verdict]
+    assert [event.approved for event in only(events, VerifierAsked)] == [verdict]
     assert sum(cache.stats.verified.values()) == 1
     assert healthy(events)
 
@@ -75,7 +78,7 @@ async def test_nearer_and_farther_candidates_are_none_of_its_business(
 ) -> None:
     """Below the band the policy decides, beyond it nothing is served, vetoes stand."""
     verifier = Recorder(True)
-    cache = make_cache(verifier=verifier, verify_between=(0.1, 0.7))
+    cache = make_cache(policy=Verified(NEAR, verifier, (0.1, 0.7)))
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     assert text_of(await do(cache.lookup, asked("what is the capital of France"), LLM)) == "Paris"
     assert await do(cache.lookup, asked("How long do eggs have to boil?"), LLM) is None
@@ -83,20 +86,20 @@ async def test_nearer_and_farther_candidates_are_none_of_its_business(
     assert verifier.asked == []
 
 
-@pytest.mark.parametrize("verify", ["inline", "background"])
+@pytest.mark.parametrize("background", [False, True])
 async def test_a_verifier_that_fails_means_miss(
-    make_cache: MakeCache, do: Way, events: list[Event], verify: str
+    make_cache: MakeCache, do: Way, events: list[Event], background: bool
 ) -> None:
     """An exception is nobody's but the verifier's."""
 
     def broken(asked: str, cached: str, answer: str) -> bool:
         raise RuntimeError("down")
 
-    cache = make_cache(verifier=broken, verify=verify)
+    cache = make_cache(policy=Verified(NEAR, broken, background=background))
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     assert await do(cache.lookup, asked(FRANCE_REWORDED), LLM) is None
     await settled(cache, do)
-    assert verdicts(events) == ["verification_failed" if verify == "inline" else "verifying"]
+    assert verdicts(events) == ["verifying" if background else "verification_failed"]
     assert cache.stats.verified == {"failed": 1}
     assert cache.stats.failures == {"verifier": 1}
 
@@ -105,7 +108,7 @@ async def test_a_verifier_that_fails_means_miss(
 async def test_a_slow_verifier_is_left_behind(
     make_cache: MakeCache, do: Way, events: list[Event], kind: str
 ) -> None:
-    """After verify_timeout the call is a miss, although the verifier has not answered."""
+    """After its timeout the call is a miss, although the verifier has not answered."""
     answers, ended = threading.Event(), []
 
     async def slow(asked: str, cached: str, answer: str) -> bool:
@@ -116,12 +119,12 @@ async def test_a_slow_verifier_is_left_behind(
         ended.append(answers.wait())
         return True
 
-    cache = make_cache(verifier=blocking if kind == "sync" else slow, verify_timeout=0.2)
+    cache = make_cache(policy=Verified(NEAR, blocking if kind == "sync" else slow, timeout=0.2))
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     assert await do(cache.lookup, asked(FRANCE_REWORDED), LLM) is None
     assert ended == []
     assert verdicts(events) == ["verification_failed"]
-    assert cache.stats.verifier_seconds > 0
+    assert cache.stats.mean_verifier_seconds > 0
     answers.set()
 
 
@@ -129,7 +132,9 @@ async def test_in_the_background_an_approved_wording_becomes_an_exact_hit(
     make_cache: MakeCache, do: Way, name: str, server: redis.Redis, events: list[Event]
 ) -> None:
     """The first call is a miss, the next an exact hit, and the alias lives no longer."""
-    cache = make_cache(verifier=Recorder(True), verify="background", ttl=100, signing_key="k" * 16)
+    cache = make_cache(
+        policy=Verified(NEAR, Recorder(True), background=True), ttl=100, signing_key="k" * 16
+    )
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     (entry,) = keys_of(server, name)
     server.pexpire(entry, 50_000)
@@ -155,7 +160,7 @@ async def test_an_alias_replaces_nothing(make_cache: MakeCache, do: Way, verdict
 
         averify: Any = None
 
-    cache = make_cache(verifier=Late(verdict), verify="background")
+    cache = make_cache(policy=Verified(NEAR, Late(verdict), background=True))
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     assert await do(cache.lookup, asked(FRANCE_REWORDED), LLM) is None
     if verdict:
@@ -171,7 +176,7 @@ async def test_an_entry_without_ttl_has_an_alias_without(
 ) -> None:
     """And of an entry that has gone meanwhile there is no alias at all."""
     for gone in (False, True):
-        cache = make_cache(verifier=Slowly(server, name, gone), verify="background")
+        cache = make_cache(policy=Verified(NEAR, Slowly(server, name, gone), background=True))
         await do(cache.clear)
         await do(cache.update, asked(FRANCE), LLM, told("Paris"))
         await do(cache.lookup, asked(FRANCE_REWORDED), LLM)
@@ -194,8 +199,28 @@ class Slowly:
 async def test_explain_does_not_ask_the_verifier(make_cache: MakeCache, do: Way) -> None:
     """It says that the verifier would be asked."""
     verifier = Recorder(True)
-    cache = make_cache(verifier=verifier)
+    cache = make_cache(policy=Verified(NEAR, verifier))
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     explanation = await do(cache.explain, asked(FRANCE_REWORDED), LLM)
     assert (explanation.decision, explanation.reason) == ("miss", "would_be_verified")
     assert verifier.asked == []
+
+
+@pytest.mark.parametrize("background", [False, True])
+async def test_what_was_withdrawn_is_gone_under_every_wording(
+    make_cache: MakeCache, do: Way, background: bool
+) -> None:
+    """Whoever deletes an entry need not know the wordings that were approved for it."""
+    verifier = Recorder(True)
+    cache = make_cache(policy=Verified(NEAR, verifier, background=background), ttl=100)
+    await do(cache.update, asked(FRANCE), LLM, told("Lyon"))
+    await do(cache.lookup, asked(FRANCE_REWORDED), LLM)
+    await settled(cache, do)
+    for _ in range(2):
+        assert text_of(await do(cache.lookup, asked(FRANCE_REWORDED), LLM)) == "Lyon"
+    assert len(verifier.asked) == 1
+    served = await do(cache.explain, asked(FRANCE), LLM)
+    assert await do(cache.delete_entry, served.entry)
+    assert await do(cache.lookup, asked(FRANCE_REWORDED), LLM) is None
+    await do(cache.update, asked(FRANCE), LLM, told("Paris"))
+    assert await do(cache.lookup, asked(FRANCE_REWORDED), LLM) != told("Lyon")

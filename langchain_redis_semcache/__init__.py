@@ -1,20 +1,27 @@
 """A semantic cache for LangChain on Redis that a careful engineer dares to switch on."""
 
-from .admission import Admission, CompleteAnswers
+from .admission import Admission, CallAdmission, CompleteAnswers
 from .cache import RedisSemanticCache
+from .configuration import Index, Limits, Sliding
 from .driver.embedder import AwaitedEmbeddings
 from .errors import CacheUnavailableError, ConfigurationError, SemcacheError
-from .events import Listener, Stats
+from .events import Listener
 from .flows.explain import Explanation
 from .guards import DEFAULT_GUARDS, Guard
-from .policies.distance import Candidate, Decision, DistancePolicy, Policy
+from .policies.decision import Candidate, Decision, Policy
+from .policies.distance import DistancePolicy
+from .policies.verified import Verified
 from .question.way import VersionedHook
+from .stats import Stats
+
+__version__ = "0.1.0"
 
 __all__ = [
     "DEFAULT_GUARDS",
     "Admission",
     "AwaitedEmbeddings",
     "CacheUnavailableError",
+    "CallAdmission",
     "Candidate",
     "CompleteAnswers",
     "ConfigurationError",
@@ -22,10 +29,14 @@ __all__ = [
     "DistancePolicy",
     "Explanation",
     "Guard",
+    "Index",
+    "Limits",
     "Listener",
     "Policy",
     "RedisSemanticCache",
     "SemcacheError",
+    "Sliding",
     "Stats",
+    "Verified",
     "VersionedHook",
 ]

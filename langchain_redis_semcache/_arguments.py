@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping
-from datetime import timedelta
+from collections.abc import Iterable
+from typing import TypeVar
 
 from langchain_core.embeddings import Embeddings
 
+from ._reporter import Reporter
 from .entry.schema import check_name
 from .errors import ConfigurationError
-from .guards import DEFAULT_GUARDS, Guard
-from .policies.distance import DistancePolicy, Policy
+from .events import Listener, Warned
+from .policies.decision import Policy, is_policy
+from .policies.distance import DistancePolicy
+from .policies.learned import LearnedPolicy
 from .policies.thresholds import CAUTIOUS, known_threshold
+from .policies.verified import Verified
 
 _LOGGER = logging.getLogger("langchain_redis_semcache")
 
+T = TypeVar("T")
+
 DEFAULT_NAME = "semcache"
 DEFAULT_EMBEDDING = "text-embedding-3-small"
+_OURS = (DistancePolicy, LearnedPolicy, Verified)
+NEARLY_EVERYTHING = 0.5
+"""Questions that have nothing to do with each other are 0.6 to 1.0 apart with the models of
+docs/quality.md: at half of the way many of them are hits."""
 
 
 def checked_embeddings(embeddings: Embeddings | None) -> Embeddings:
@@ -32,22 +42,49 @@ def checked_embeddings(embeddings: Embeddings | None) -> Embeddings:
     return embeddings
 
 
+def checked(kind: type[T], argument: str, value: T | None, example: str) -> T:
+    """Return an object of one subject; by default the one of all defaults."""
+    if value is None:
+        return kind()
+    if not isinstance(value, kind):
+        raise ConfigurationError(
+            f"{argument} must be a {kind.__name__}, e.g. {argument}={example}, not a "
+            f"{type(value).__name__}"
+        )
+    return value
+
+
+def checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
+    if callable(listeners) or not isinstance(listeners, Iterable):
+        raise ConfigurationError("listeners must be a list, e.g. listeners=[listener]")
+    chosen = list(listeners)
+    if not all(map(callable, chosen)):
+        raise ConfigurationError("each of listeners must be callable with an event")
+    return chosen
+
+
 def chosen_policy(
-    policy: Policy | None,
-    distance_threshold: float | None,
-    guards: Mapping[str, Guard] | None,
-    embedding: str,
+    policy: Policy | None, distance_threshold: float | None, embedding: str, reporter: Reporter
 ) -> Policy:
     if policy is None:
-        chosen = DEFAULT_GUARDS if guards is None else guards
         if distance_threshold is None:
             distance_threshold = default_threshold(embedding)
-        return DistancePolicy(distance_threshold, chosen)
-    if guards is not None or distance_threshold is not None:
+        policy = DistancePolicy(distance_threshold)
+    elif not is_policy(policy):
+        threshold = policy if isinstance(policy, (int, float)) else 0.2
         raise ConfigurationError(
-            "policy= decides by itself: give distance_threshold and guards to the policy, e.g. "
-            "policy=DistancePolicy(0.2, guards)"
+            "policy must be a policy, e.g. policy=DistancePolicy(0.2, guards), not a "
+            f"{type(policy).__name__}; for a threshold alone write distance_threshold={threshold}"
         )
+    elif distance_threshold is not None:
+        raise ConfigurationError(
+            "policy= decides by itself: give distance_threshold to the policy, e.g. "
+            f"policy=DistancePolicy({distance_threshold!r})"
+        )
+    if type(policy) in _OURS:
+        threshold = policy.distance_threshold
+        if threshold >= NEARLY_EVERYTHING:
+            reporter.emit(Warned("distance_threshold", f"{threshold:g} accepts nearly everything"))
     return policy
 
 
@@ -97,33 +134,30 @@ def default_embeddings() -> Embeddings:
     return OpenAIEmbeddings(model=DEFAULT_EMBEDDING)
 
 
-def seconds(argument: str, value: float | timedelta, example: str) -> float:
-    number = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number < 1e10:
-        raise ConfigurationError(
-            f"{argument} must be a positive number of seconds or a timedelta, {example}, "
-            f"not {value!r}"
-        )
-    return float(number)
+def unknown_argument(name: str) -> ConfigurationError:
+    """Say what to write instead of an argument that there is not."""
+    known = _ELSEWHERE.get(name)
+    return ConfigurationError(
+        f"there is no argument {name}=" + (f"; write {known}" if known else "; see the docs")
+    )
 
 
-def temperature(value: float | None) -> float | None:
-    usable = isinstance(value, (int, float)) and not isinstance(value, bool) and value >= 0
-    if value is not None and not usable:
-        raise ConfigurationError(
-            f"max_temperature must be a number from 0, e.g. max_temperature=0, not {value!r}"
-        )
-    return value
-
-
-def amount(argument: str, value: int, example: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ConfigurationError(
-            f"{argument} must be a whole number of at least 1, {example}, not {value!r}"
-        )
-    return value
-
-
-def one_of(argument: str, value: object, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ConfigurationError(f"{argument} must be one of {', '.join(allowed)}, not {value!r}")
+_ELSEWHERE = {
+    # Of langchain_community's class of this name.
+    "embedding": "embeddings=",
+    "score_threshold": "distance_threshold= (a cosine distance: 0.2 is stricter there, too)",
+    # Of one subject, and one object here.
+    "create_index": "index=Index(create=False)",
+    "embedding_id": "index=Index(embedding_id=...)",
+    "embedding_timeout": "limits=Limits(embedding=2)",
+    "guards": "policy=DistancePolicy(0.15, guards)",
+    "index_type": "index=Index(kind='flat')",
+    "max_answer_bytes": "limits=Limits(answer_bytes=1_000_000)",
+    "max_question_chars": "limits=Limits(question_chars=1000)",
+    "max_temperature": "admission=CompleteAnswers(max_temperature=0)",
+    "redis_timeout": "limits=Limits(redis=0.5)",
+    "refresh_ttl": "ttl=Sliding(3600)",
+    "skip_time_sensitive": "admission=CompleteAnswers(skip_time_sensitive=True)",
+    "vector_type": "index=Index(vector='float16')",
+    "verifier": "policy=Verified(DistancePolicy(0.15), verifier)",
+}

@@ -1,17 +1,20 @@
 """What may be stored: complete answers that the model stands by.
 
-An admission rule returns None where an answer may be stored, else the reason why not.
+An admission rule returns None where an answer may be stored, else the reason why not. One that is a
+`CallAdmission` too is asked before a call whether it is to be left alone altogether.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from langchain_core.outputs import ChatGeneration, Generation
 
-__all__ = ["Admission", "CompleteAnswers", "is_time_sensitive"]
+from .errors import ConfigurationError
+
+__all__ = ["Admission", "CallAdmission", "CompleteAnswers", "is_time_sensitive"]
 
 # As the providers (OpenAI, Anthropic, Google, Mistral, Cohere, Bedrock) and LangChain's common
 # words for them spell them, lower case.
@@ -60,8 +63,49 @@ class Admission(Protocol):
     def __call__(self, question: str, generations: Sequence[Generation], /) -> str | None: ...
 
 
+@runtime_checkable
+class CallAdmission(Protocol):
+    """Decides whether a call is answered from the cache at all, beside what may be stored."""
+
+    def __call__(self, question: str, generations: Sequence[Generation], /) -> str | None: ...
+
+    def leaves_alone(self, question: str, temperature: float | None, /) -> str | None:
+        """Return why neither a lookup nor an update takes place, or None.
+
+        `temperature` is the model's, as far as the call or the model names it.
+        """
+        ...
+
+
 class CompleteAnswers:
-    """Admit answers that are complete, not empty, not refused and whose tool calls are valid."""
+    """Admit answers that are complete, not empty, not refused and whose tool calls are valid.
+
+    Args:
+        max_temperature: Leave calls alone whose model is known to be set to more.
+        skip_time_sensitive: Leave English questions about now alone: today, latest, weather, ...
+    """
+
+    def __init__(
+        self, *, max_temperature: float | None = None, skip_time_sensitive: bool = False
+    ) -> None:
+        numeric = isinstance(max_temperature, (int, float))
+        if max_temperature is not None and not (
+            numeric and not isinstance(max_temperature, bool) and max_temperature >= 0
+        ):
+            raise ConfigurationError(
+                "max_temperature must be a number from 0, e.g. max_temperature=0, not "
+                f"{max_temperature!r}"
+            )
+        self._max_temperature = max_temperature
+        self._skip_time_sensitive = skip_time_sensitive
+
+    def leaves_alone(self, question: str, temperature: float | None, /) -> str | None:
+        limit = self._max_temperature
+        if limit is not None and temperature is not None and temperature > limit:
+            return "temperature"
+        if self._skip_time_sensitive and is_time_sensitive(question):
+            return "time_sensitive"
+        return None
 
     def __call__(self, question: str, generations: Sequence[Generation], /) -> str | None:
         if not generations:

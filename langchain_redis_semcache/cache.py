@@ -1,11 +1,11 @@
-"""The public face: constructor and one-line methods; what happens is decided in `_core`."""
+"""The public face: constructor and one-line methods; what happens is decided in `flows/`."""
 
 from __future__ import annotations
 
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import timedelta
 from types import TracebackType
@@ -13,36 +13,36 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from langchain_core.embeddings import Embeddings
-from typing_extensions import Self, override
+from typing_extensions import Never, Self, override
 
 from ._arguments import (
-    amount,
+    checked,
     checked_embeddings,
+    checked_listeners,
     chosen_policy,
     joined_name,
-    one_of,
-    seconds,
-    temperature,
+    unknown_argument,
     without_urls,
 )
 from ._at_call import AtCall
+from ._checks import one_of, seconds
 from ._effects import Flow
+from ._reporter import Reporter
 from ._signals import let_through
 from .admission import Admission, CompleteAnswers
-from .entry.schema import IndexType, Schema
+from .configuration import Index, Limits, Sliding
+from .entry.schema import Schema
 from .entry.signing import Signer
-from .entry.vector import VectorType
 from .errors import ConfigurationError
-from .events import Failed, Listener, Operation, Reporter, Stats
+from .events import Failed, Listener, Operation
 from .flows import admin
 from .flows.calls import Settings
 from .flows.explain import Explanation, as_llm_string, as_prompt, explain
 from .flows.lookup import Core
 from .flows.options import OptionStack
-from .guards import Guard
-from .policies.distance import Policy, check_threshold
-from .policies.verify import Verification, Verifier, VerifyMode, VerifyPolicy, usable
+from .policies.decision import Policy, check_threshold
 from .question.prompt import ContextMode, QuestionHook
+from .stats import Stats
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
@@ -68,8 +68,8 @@ class RedisSemanticCache(BaseCache):
             redis://localhost:6379.
         distance_threshold: Largest cosine distance (0 to 2) of a hit. By default what is known for
             the embedding model, and a cautious 0.05 for others: see docs/quality.md.
-        ttl: Seconds (or a timedelta) that an entry lives; None keeps entries until Redis evicts
-            them.
+        ttl: Seconds (or a timedelta) that an entry lives; `Sliding(seconds)` begins anew whenever
+            it is served; None keeps entries until Redis evicts them.
         name: Names the entries and the index; caches with different names share nothing.
         prefix: Put behind the name, for calls written for langchain-redis.
         redis_client: A sync client to use instead of a URL. It is called in a worker thread, so
@@ -81,32 +81,14 @@ class RedisSemanticCache(BaseCache):
             turns), "system" (the system prompt only) or "none".
         question: Names the question and what must be identical itself, e.g. for RAG prompts:
             gets the messages, returns (text, identical), or None to leave the call alone.
-        policy: Decides about candidates instead of `distance_threshold` and `guards`.
-        verifier: Is asked about candidates between two distances unless a guard has objected; see
-            `langchain_redis_semcache.policies`. Farther ones are never served then.
-        verify_between: The two distances.
-        verify: "inline" waits for the verifier; "background" serves a miss and makes the question,
-            if the verifier approves, an alias that is an exact hit from then on.
-        verify_timeout: Seconds that the verifier may take; its failure means miss.
-        guards: What may object to a candidate, by name; default `guards.DEFAULT_GUARDS`.
         admission: Decides what may be stored; by default complete answers only.
-        max_temperature: Leave calls alone whose model is known to be set to more.
-        skip_time_sensitive: Leave English questions about now alone: today, latest, weather, ...
-        refresh_ttl: Give an entry its full ttl again whenever it is served.
-        mark_hits: Put where it came from into `response_metadata["semcache"]` of a served message.
-        max_question_chars: Longer questions are served on an exact match only: an embedding model
-            cuts what exceeds its window (256 tokens, about 1000 characters, for small ones), and
-            cosine distance is blind to one changed word in a long text.
-        max_answer_bytes: Larger answers are not stored.
-        redis_timeout: Seconds that Redis may take in all per lookup or update.
-        embedding_timeout: Seconds that the embedder may take per call. None is for local models
-            that cannot hang: sync calls then embed in the caller's thread, 50 µs faster.
-        embedding_id: Names the embedding model where class and model name do not.
-        index_type: "hnsw" (flat as the cache grows) or "flat" (exact, for some thousand entries).
-        vector_type: "float32", or "float16"/"bfloat16" for half the memory.
-        create_index: False where another process or an administrator creates the index.
+        policy: Decides about candidates instead of `distance_threshold`: with guards of your own,
+            a verifier or an audit; see `langchain_redis_semcache.policies`.
+        limits: How long Redis and the embedder may take, and how large anything may be.
+        index: How vectors are kept and searched.
         signing_key: Secret of at least 16 bytes (or a list of them, the one to sign with first):
             entries that were not signed with one are not served.
+        mark_hits: Put where it came from into `response_metadata["semcache"]` of a served message.
         listeners: Called with every event of `langchain_redis_semcache.events`.
     """
 
@@ -115,7 +97,7 @@ class RedisSemanticCache(BaseCache):
         embeddings: Embeddings | None = None,
         redis_url: str | None = None,
         distance_threshold: float | None = None,
-        ttl: float | timedelta | None = None,
+        ttl: float | timedelta | Sliding | None = None,
         name: str | None = None,
         prefix: str | None = None,
         redis_client: Any | None = None,
@@ -124,27 +106,14 @@ class RedisSemanticCache(BaseCache):
         namespace: str | Callable[[], str] = "",
         context: ContextMode = "full",
         question: QuestionHook | None = None,
-        policy: Policy | None = None,
-        verifier: Verifier | Callable[[str, str, str], Any] | None = None,
-        verify_between: tuple[float, float] = (0.05, 0.25),
-        verify: VerifyMode = "inline",
-        verify_timeout: float | timedelta = 5.0,
-        guards: Mapping[str, Guard] | None = None,
         admission: Admission | None = None,
-        max_temperature: float | None = None,
-        skip_time_sensitive: bool = False,
-        refresh_ttl: bool = False,
-        mark_hits: bool = False,
-        max_question_chars: int | None = 1000,
-        max_answer_bytes: int = 1_000_000,
-        redis_timeout: float | timedelta = 0.5,
-        embedding_timeout: float | timedelta | None = 2.0,
-        embedding_id: str | None = None,
-        index_type: IndexType = "hnsw",
-        vector_type: VectorType = "float32",
-        create_index: bool = True,
+        policy: Policy | None = None,
+        limits: Limits | None = None,
+        index: Index | None = None,
         signing_key: str | bytes | Sequence[str | bytes] | None = None,
+        mark_hits: bool = False,
         listeners: Iterable[Listener] = (),
+        **unknown: Never,
     ) -> None:
         # redis and openai take half a second to import: not before a cache is made.
         from .bounded.threads import Workers
@@ -153,61 +122,42 @@ class RedisSemanticCache(BaseCache):
         from .driver.embedder import embedding_id as identify
         from .transport.connect import open_links
 
-        one_of("context", context, ("full", "system", "none"))
-        one_of("index_type", index_type, ("hnsw", "flat"))
-        one_of("vector_type", vector_type, ("float32", "float16", "bfloat16"))
+        for argument in unknown:
+            raise unknown_argument(argument)
+        limits = checked(Limits, "limits", limits, "Limits(redis=0.5)")
+        index = checked(Index, "index", index, "Index(kind='flat')")
         self.name = joined_name(name, prefix)
         embeddings = checked_embeddings(embeddings)
         model = identify(embeddings)
-        policy = chosen_policy(policy, distance_threshold, guards, model)
-        verification = None
-        if verifier is not None:
-            one_of("verify", verify, ("inline", "background"))
-            if not usable(verifier, "verify"):
-                raise ConfigurationError(
-                    "verifier must have a method verify(asked, cached, answer) or be a callable "
-                    f"like it, e.g. ChatModelVerifier(model), not a {type(verifier).__name__}"
-                )
-            allowed = seconds("verify_timeout", verify_timeout, "e.g. verify_timeout=5")
-            policy = VerifyPolicy(policy, verify_between)
-            verification = Verification(verifier, verify == "background", allowed)
+        self._reporter = Reporter(self.name, checked_listeners(listeners))
+        self._options = OptionStack()
+        one_of("context", context, ("full", "system", "none"))
         if not isinstance(namespace, str) and not callable(namespace):
             raise ConfigurationError("namespace must be a str or a callable that returns one")
-        for argument, hook in (("question", question), ("admission", admission)):
+        for hook_name, hook in (("question", question), ("admission", admission)):
             if hook is not None and not callable(hook):
-                raise ConfigurationError(f"{argument} must be a callable, see its type in the docs")
-        if callable(listeners):
-            raise ConfigurationError("listeners must be a list, e.g. listeners=[listener]")
-        schema = Schema(self.name, embedding_id or model, vector_type, index_type)
-        self._options = OptionStack()
-        self._reporter = Reporter(self.name, listeners)
+                raise ConfigurationError(f"{hook_name} must be a callable: see its type")
+        lifetime = ttl.ttl if isinstance(ttl, Sliding) else ttl
         settings = Settings(
-            schema=schema,
-            policy=policy,
+            schema=Schema(self.name, index.embedding_id or model, index.vector, index.kind),
+            policy=chosen_policy(policy, distance_threshold, model, self._reporter),
             admission=CompleteAnswers() if admission is None else admission,
             namespace=namespace,
             context=context,
             question=question,
-            ttl=None if ttl is None else seconds("ttl", ttl, "e.g. ttl=86400 or ttl=None"),
-            refresh_ttl=refresh_ttl,
+            ttl=None if lifetime is None else seconds("ttl", lifetime, "e.g. ttl=86400, ttl=None"),
+            sliding=isinstance(ttl, Sliding),
             mark_hits=mark_hits,
-            max_question_chars=max_question_chars
-            if max_question_chars is None
-            else amount("max_question_chars", max_question_chars, "e.g. max_question_chars=1000"),
-            max_answer_bytes=amount(
-                "max_answer_bytes", max_answer_bytes, "e.g. max_answer_bytes=1000000"
-            ),
-            create_index=create_index,
+            max_question_chars=limits.question_chars,
+            max_answer_bytes=limits.answer_bytes,
+            create_index=index.create,
             signer=None if signing_key is None else Signer(signing_key),
-            max_temperature=temperature(max_temperature),
-            skip_time_sensitive=skip_time_sensitive,
-            verification=verification,
         )
         self._core = Core(settings, self._reporter, self._options)
-        budget = seconds("redis_timeout", redis_timeout, "e.g. redis_timeout=0.5")
+        budget = seconds("redis", limits.redis, "e.g. Limits(redis=0.5)")
         patience = None
-        if embedding_timeout is not None:
-            patience = seconds("embedding_timeout", embedding_timeout, "e.g. embedding_timeout=2")
+        if limits.embedding is not None:
+            patience = seconds("embedding", limits.embedding, "e.g. Limits(embedding=2)")
         workers = Workers()
         # Threads of its own: an embedder that hangs must not keep Redis from being reached.
         embedder = Embedder(embeddings, Workers(), patience, self._reporter)
@@ -248,13 +198,18 @@ class RedisSemanticCache(BaseCache):
     def clear(self, **kwargs: Any) -> None:
         """Remove all entries and indexes of this name, those of other embedding models included.
 
-        Raises `CacheUnavailableError` where that did not work.
+        Raises `CacheUnavailableError` where that did not work. There is no clearing of less:
+        `clear(llm_string=...)` is refused, `delete_tagged` and namespaces are for that.
         """
+        _refuse_less(kwargs)
+        self._core.drop()
         self._drivers.run(admin.clear(self._core))
 
     @override
     async def aclear(self, **kwargs: Any) -> None:
         """Remove what `clear` removes."""
+        _refuse_less(kwargs)
+        self._core.drop()
         await self._drivers.arun(admin.clear(self._core))
 
     # -- looking at it and undoing -----------------------------------------------------------
@@ -296,25 +251,25 @@ class RedisSemanticCache(BaseCache):
         """Remove one entry by its key."""
         return await self._drivers.arun(admin.delete_entry(self._core, entry))
 
-    def delete_tagged(self, *tags: str) -> int:
+    def delete_tagged(self, *tags: str | Iterable[str]) -> int:
         """Remove all entries that carry any of the tags; return how many."""
-        return self._drivers.run(admin.delete_tagged(self._core, tags))
+        return self._drivers.run(admin.delete_tagged(self._core, _flat(tags)))
 
-    async def adelete_tagged(self, *tags: str) -> int:
+    async def adelete_tagged(self, *tags: str | Iterable[str]) -> int:
         """Remove all entries that carry any of the tags; return how many."""
-        return await self._drivers.arun(admin.delete_tagged(self._core, tags))
+        return await self._drivers.arun(admin.delete_tagged(self._core, _flat(tags)))
 
     # -- options of single calls -------------------------------------------------------------
 
-    def tags(self, *tags: str) -> AbstractContextManager[None]:
+    def tags(self, *tags: str | Iterable[str]) -> AbstractContextManager[None]:
         """Attach tags to the entries stored inside of the block, for `delete_tagged`.
 
         Nested blocks add up.
         """
-        if not tags or not all(isinstance(tag, str) and tag for tag in tags):
+        if not (added := _flat(tags)):
             raise ConfigurationError("tags must be non-empty strings, e.g. cache.tags('faq', 'v2')")
         outer = self._options.current().tags
-        return self._options.using(tags=tuple(dict.fromkeys((*outer, *tags))))
+        return self._options.using(tags=tuple(dict.fromkeys((*outer, *added))))
 
     def bypass(self) -> AbstractContextManager[None]:
         """Neither look up nor store inside of the block."""
@@ -363,11 +318,13 @@ class RedisSemanticCache(BaseCache):
     def close(self) -> None:
         """Close the connections that this object opened; a passed client stays open."""
         self._drivers.background.settle()
+        self._core.drop()
         self._links.sync.close()
 
     async def aclose(self) -> None:
         """Close the connections of this event loop and the sync ones."""
         await self._drivers.background.asettle()
+        self._core.drop()
         await self._links.aclose()
 
     def __enter__(self) -> Self:
@@ -392,6 +349,20 @@ class RedisSemanticCache(BaseCache):
     ) -> None:
         await self.aclose()
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return the cache itself: copies of a model share one."""
+        return self
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __reduce__(self) -> Never:
+        raise TypeError(
+            "a RedisSemanticCache holds connections and cannot be pickled: make one in each "
+            "process, e.g. set_llm_cache(RedisSemanticCache(...)) when it starts, and pickle "
+            "models with cache=None"
+        )
+
     def _start_afresh(self) -> None:
         self._links.forget()
         for one in (*self._workers, *self._breakers):
@@ -400,7 +371,7 @@ class RedisSemanticCache(BaseCache):
         if self._core.learning is not None:
             self._core.learning.start_afresh()
         self._reporter.lock = threading.Lock()
-        self._core.calls.memory.lock = threading.Lock()
+        self._core.drop()
 
     # -- the last line of defence ------------------------------------------------------------
 
@@ -427,6 +398,24 @@ class RedisSemanticCache(BaseCache):
     def _unforeseen(self, operation: Operation, error: Exception) -> None:
         """A policy, a hook or we ourselves have a bug: the chat call goes on."""
         self._reporter.emit(Failed(operation, "internal", type(error).__name__))
+
+
+def _refuse_less(asked: dict[str, Any]) -> None:
+    if asked:
+        raise ConfigurationError(
+            f"clear() removes everything of its name and takes no {', '.join(sorted(asked))}; to "
+            "remove less tag entries and call delete_tagged, or give each part a name of its own"
+        )
+
+
+def _flat(tags: tuple[str | Iterable[str], ...]) -> list[str]:
+    """Take tags as arguments and as lists alike."""
+    flat: list[str] = []
+    for one in tags:
+        flat += [one] if isinstance(one, str) or not isinstance(one, Iterable) else one
+    if not all(isinstance(tag, str) and tag for tag in flat):
+        raise ConfigurationError("tags must be non-empty strings, e.g. cache.tags('faq', 'v2')")
+    return flat
 
 
 def _forget_after_fork(cache: RedisSemanticCache) -> None:

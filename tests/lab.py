@@ -23,11 +23,12 @@ from langchain_redis_semcache._effects import (
     Send,
     Work,
 )
+from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.admission import CompleteAnswers
 from langchain_redis_semcache.entry.query import CANDIDATES
 from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.entry.vector import unpack
-from langchain_redis_semcache.events import Event, Reporter
+from langchain_redis_semcache.events import Event
 from langchain_redis_semcache.flows.lookup import Core, Settings
 from langchain_redis_semcache.flows.options import OptionStack
 from langchain_redis_semcache.policies import DistancePolicy
@@ -111,9 +112,16 @@ class World:
             return int(self.hashes.pop(key, None) is not None)
         if name == "HSET":
             pairs = [a.encode() if isinstance(a, str) else a for a in args]
-            fields = [str(a) for a in args[::2]]
+            fields = [_text(a) for a in args[::2]]
             self.hashes.setdefault(key, {}).update(zip(fields, pairs[1::2], strict=True))
             return len(fields)
+        if name == "PTTL":
+            return self.ttl.get(key, -1) if entry is not None else -2
+        if name == "EVAL":  # the script of an alias, beside an entry of its own or not
+            _, alias, _milliseconds, *pairs = args
+            if "of" in self.hashes.get(alias, {"of": b""}):
+                self.hashes[alias] = dict(zip(map(_text, pairs[::2]), pairs[1::2], strict=True))
+            return 1
         if name == "PEXPIRE":
             self.ttl[key] = args[0]
             return int(entry is not None)
@@ -161,7 +169,7 @@ class Lab:
             "context": "full",
             "question": None,
             "ttl": None,
-            "refresh_ttl": False,
+            "sliding": False,
             "mark_hits": False,
             "max_question_chars": None,
             "max_answer_bytes": 10_000,

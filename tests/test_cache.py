@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import logging
+import pickle
 import subprocess
 import sys
 from datetime import timedelta
@@ -11,11 +13,18 @@ from typing import Any
 import pytest
 import redis
 from langchain_core.caches import BaseCache
+from langchain_core.language_models import FakeListChatModel
 from langchain_core.outputs import Generation
 
-from langchain_redis_semcache import ConfigurationError, DistancePolicy, RedisSemanticCache
-from langchain_redis_semcache import events as events_module
-from langchain_redis_semcache.events import Event, Failed
+from langchain_redis_semcache import (
+    ConfigurationError,
+    DistancePolicy,
+    Index,
+    Limits,
+    RedisSemanticCache,
+    _reporter,
+)
+from langchain_redis_semcache.events import Event, Failed, Warned
 from tests.lab import MODEL, Fixed, chat
 
 SECRET = "s3cret-of-sixteen"
@@ -43,24 +52,26 @@ NONSENSE: list[tuple[dict[str, Any], str]] = [
     ({"ttl": True}, "ttl .* ttl=86400"),
     ({"ttl": float("nan")}, "ttl .* ttl=86400"),
     ({"ttl": float("inf")}, "ttl .* ttl=86400"),
-    ({"redis_timeout": 0}, "redis_timeout .* redis_timeout=0.5"),
+    ({"limits": 0.5}, r"limits=Limits\(redis=0.5\)"),
+    ({"index": "flat"}, r"index=Index\(kind='flat'\)"),
     ({"name": "a*"}, "name and prefix .* name='support-bot'"),
     ({"name": ""}, "name and prefix .* name='support-bot'"),
     ({"prefix": "a::b"}, "name and prefix .* name='support-bot'"),
     ({"redis_url": "http://host"}, "redis_url .* redis://localhost"),
     ({"redis_url": f"redis://:{SECRET}@host:x"}, "redis_url .* redis://user:password@host"),
     ({"embeddings": "text-embedding-3-small"}, "embeddings .* OpenAIEmbeddings"),
-    ({"policy": DistancePolicy(), "guards": {}}, "policy= .*DistancePolicy"),
+    ({"policy": 0.1}, "policy must be a policy.*write distance_threshold=0.1"),
+    ({"guards": {}}, r"no argument guards=; write policy=DistancePolicy\(0.15, guards\)"),
+    ({"embedding": None}, "no argument embedding=; write embeddings="),
+    ({"score_threshold": 0.2}, "no argument score_threshold=; write distance_threshold="),
+    ({"redis_timeout": 1}, r"write limits=Limits\(redis=0.5\)"),
+    ({"colour": 1}, "no argument colour="),
+    ({"listeners": print}, r"listeners=\[listener\]"),
+    ({"listeners": [1]}, "callable with an event"),
     ({"policy": DistancePolicy(), "distance_threshold": 0.3}, "policy= .*DistancePolicy"),
     ({"namespace": None}, "namespace must be a str or a callable"),
     ({"context": "all"}, "context must be one of full, system, none"),
-    ({"index_type": "ivf"}, "index_type must be one of hnsw, flat"),
-    ({"vector_type": "int8"}, "vector_type must be one of float32, float16, bfloat16"),
     ({"signing_key": "short"}, "signing_key .*secrets.token_bytes"),
-    ({"max_question_chars": "1000"}, "max_question_chars .* max_question_chars=1000"),
-    ({"max_question_chars": -1}, "max_question_chars .* max_question_chars=1000"),
-    ({"max_answer_bytes": 0}, "max_answer_bytes .* max_answer_bytes=1000000"),
-    ({"max_temperature": "hot"}, "max_temperature .* max_temperature=0"),
 ]
 
 
@@ -79,7 +90,7 @@ def test_nonsense(arguments: dict[str, Any], message: str) -> None:
         ("text-embedding-3-small", {}, 0.15),
         ("wordllama-l2-supercat-256", {}, 0.10),
         ("fixed-1", {}, 0.05),
-        ("fixed-1", {"embedding_id": "text-embedding-3-small"}, 0.05),
+        ("fixed-1", {"index": Index(embedding_id="text-embedding-3-small")}, 0.05),
         ("fixed-1", {"distance_threshold": 0.15}, 0.15),
         ("wordllama-l2-supercat-256", {"distance_threshold": 0}, 0.0),
         ("fixed-1", {"policy": DistancePolicy()}, 0.15),
@@ -208,6 +219,44 @@ class Broken(DistancePolicy):
         raise RuntimeError(SECRET)
 
 
+def test_nearly_everything(caplog: pytest.LogCaptureFixture) -> None:
+    """A threshold that accepts nearly everything is used, and warned about once."""
+    events: list[Event] = []
+    make(distance_threshold=0.9, listeners=[events.append])
+    make(policy=DistancePolicy(0.5), listeners=[events.append])
+    make(distance_threshold=0.49, listeners=[events.append])
+    assert [type(event) for event in events] == [Warned, Warned]
+    assert "0.9 accepts nearly everything" in caplog.text
+
+
+def test_clear_of_less() -> None:
+    """`clear` never removes more than it was asked to: what it cannot do it refuses."""
+    with pytest.raises(ConfigurationError, match=r"takes no llm_string; .*delete_tagged"):
+        make().clear(llm_string="x")
+
+
+def test_copies() -> None:
+    """Copies of a model share its cache, and pickling one says what to do instead."""
+    cache = make()
+    assert copy.deepcopy(cache) is copy.copy(cache) is cache
+    model = FakeListChatModel(responses=["a"], cache=cache)
+    assert copy.deepcopy(model).cache is cache
+    with pytest.raises(TypeError, match="make one in each process"):
+        pickle.dumps(cache)
+
+
+async def test_nothing_is_kept() -> None:
+    """After `close` no question is left in memory."""
+    for close in (RedisSemanticCache.close, RedisSemanticCache.aclose):
+        cache = make(limits=Limits(redis=0.01))
+        cache.lookup(chat("a question of mine"), MODEL)
+        assert len(cache._core.calls._readings._kept) == 1
+        closed = close(cache)
+        if closed is not None:
+            await closed
+        assert not cache._core.calls._readings._kept
+
+
 def refuse(question: str, generations: object, /) -> str | None:
     raise RuntimeError(SECRET)
 
@@ -215,7 +264,7 @@ def refuse(question: str, generations: object, /) -> str | None:
 async def test_bugs_stay_inside(caplog: pytest.LogCaptureFixture) -> None:
     """A policy or a rule with a bug costs the saving, not the chat call, and is an event."""
     events: list[Event] = []
-    cache = make(admission=refuse, listeners=[events.append], redis_timeout=0.01)
+    cache = make(admission=refuse, listeners=[events.append], limits=Limits(redis=0.01))
     prompt, answer = chat("q"), [Generation(text="a")]
     cache.update(prompt, MODEL, answer)
     await cache.aupdate(prompt, MODEL, answer)
@@ -229,7 +278,7 @@ def test_a_bug_that_is_gone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A rule that raised and works again is one warning with an end."""
-    monkeypatch.setattr(events_module, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(_reporter, "QUIET_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
     broken = [True]
 

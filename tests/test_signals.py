@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from langchain_core.outputs import Generation
 
-from langchain_redis_semcache import DistancePolicy, RedisSemanticCache
+from langchain_redis_semcache import DistancePolicy, Limits, RedisSemanticCache
 from langchain_redis_semcache._signals import let_through, raised_by_signal
 from langchain_redis_semcache.events import Event, Failed
 from tests.lab import MODEL, Fixed, chat
@@ -152,7 +152,7 @@ class InterruptedPolicy(DistancePolicy):
 PLACES: dict[str, dict[str, Any]] = {
     "namespace": {"namespace": interrupt},
     "question": {"question": interrupt},
-    "embedder": {"embeddings": Interrupted(), "embedding_timeout": None},
+    "embedder": {"embeddings": Interrupted(), "limits": Limits(embedding=None)},
     "policy": {"policy": InterruptedPolicy()},
     "listener": {"listeners": [interrupt]},
 }
@@ -184,7 +184,7 @@ def test_while_waiting_for_redis(limit: type[Exception]) -> None:
     client = Client(silent=True)
     events: list[Event] = []
     cache = RedisSemanticCache(
-        Fixed(), redis_client=client, redis_timeout=30, listeners=[events.append]
+        Fixed(), redis_client=client, limits=Limits(redis=30), listeners=[events.append]
     )
     try:
         for call in (

@@ -22,7 +22,7 @@ import redis
 from langchain_core.embeddings import Embeddings
 
 from integration_tests.support import Parrot, parroted
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import Limits, RedisSemanticCache
 from langchain_redis_semcache.events import Event, Failed, Hit
 
 T = TypeVar("T")
@@ -122,7 +122,8 @@ class Application:
         self.embeddings = kwargs.pop("embeddings", None) or WordEmbeddings()
         if "policy" not in kwargs:
             kwargs.setdefault("distance_threshold", 0.15)
-        self.budget = kwargs.setdefault("redis_timeout", BUDGET)
+        limits = kwargs.setdefault("limits", Limits(redis=BUDGET))
+        self.budget: float = limits.redis
         self.cache = TimedCache(self.embeddings, listeners=[self.events.append], **kwargs)
         self.model = Parrot(cache=self.cache)
         self.patience = self.budget + SLACK

@@ -21,6 +21,7 @@ from integration_tests.faults.proxy import FaultProxy
 from integration_tests.faults.scripted_redis import ScriptedRedis, in_turn, resp
 from integration_tests.faults.servers import RawServer
 from integration_tests.support import LLM, asked, told
+from langchain_redis_semcache import Limits
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.embedded.server import free_port
 
@@ -331,7 +332,7 @@ def sizes(cluster: list[RawServer]) -> list[int]:
 
 def test_cluster(on_cluster: Callable[..., Application], cluster: list[RawServer]) -> None:
     """On a cluster that searches node by node identical questions are served; that is said once."""
-    app = on_cluster(ttl=1000, redis_timeout=5)
+    app = on_cluster(ttl=1000, limits=Limits(redis=5))
     questions = [new_question() for _ in range(20)]
     for question in questions:
         assert not app(question)
@@ -351,7 +352,7 @@ def test_cluster(on_cluster: Callable[..., Application], cluster: list[RawServer
 
 def test_cluster_tags(on_cluster: Callable[..., Application], cluster: list[RawServer]) -> None:
     """Removing by tag and clearing reach every node, index or not, and nobody else's keys."""
-    app = on_cluster(redis_timeout=5)
+    app = on_cluster(limits=Limits(redis=5))
     for node in cluster:
         for i in range(50):
             with contextlib.suppress(redis.ResponseError):  # another node's slot
@@ -392,7 +393,7 @@ def test_cluster_that_searches_as_a_whole(make_app: MakeApplication, way: str) -
         kind: Any = redis.RedisCluster if way == "sync" else redis.asyncio.RedisCluster
         client = kind(host="127.0.0.1", port=port)
         passed = {"redis_client" if way == "sync" else "async_redis_client": client}
-        app = make_app(**passed, redis_timeout=5)
+        app = make_app(**passed, limits=Limits(redis=5))
         for _ in range(10):
             assert not app(new_question())
         assert not app.failures()

@@ -20,6 +20,7 @@ from integration_tests.faults.harness import (
 )
 from integration_tests.faults.proxy import FaultProxy
 from integration_tests.support import LLM, asked, indexes_of, keys_of, parroted, told
+from langchain_redis_semcache import Index
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.events import Stored
 
@@ -269,7 +270,7 @@ def test_another_model_of_the_same_dimension(make_app: MakeApplication, redis_ur
     variants: list[dict[str, Any]] = [
         {"embeddings": WordEmbeddings()},
         {"embeddings": OtherWords()},
-        {"embeddings": WordEmbeddings(), "embedding_id": "words, but trained again"},
+        {"embeddings": WordEmbeddings(), "index": Index(embedding_id="words, but trained again")},
     ]
     renamed = WordEmbeddings()
     renamed.model = "words-2"

@@ -18,7 +18,7 @@ from integration_tests.faults.harness import (
     WordEmbeddings,
     new_question,
 )
-from langchain_redis_semcache import AwaitedEmbeddings
+from langchain_redis_semcache import AwaitedEmbeddings, Index, Limits
 
 D = 64
 
@@ -114,7 +114,7 @@ def test_one_vector_for_all_texts(
     """An embedder that tells nothing apart makes nothing a hit that is not identical."""
     wobble = iter(range(10**6))
     embeddings = Faulty(lambda text: [0.3 + i / D + spread * next(wobble) for i in range(D)])
-    app = make_app(redis_url, embeddings=embeddings, vector_type=vector_type)
+    app = make_app(redis_url, embeddings=embeddings, index=Index(vector=vector_type))
     for _ in range(5):
         question = new_question()
         assert not app(question)
@@ -186,7 +186,7 @@ def test_hangs(
     """A hanging embedder costs its timeout, then nothing; identical questions never wait for it."""
     embeddings = kind()
     declared = AwaitedEmbeddings(embeddings) if kind is HangingAsync else embeddings
-    app = make_app(redis_url, embeddings=declared, embedding_timeout=0.2)
+    app = make_app(redis_url, embeddings=declared, limits=Limits(embedding=0.2))
     app.patience += 0.2
     for _ in range(5):
         question = new_question()
@@ -221,7 +221,7 @@ def test_repeated_failures_spare_the_embedder(make_app: MakeApplication, redis_u
 def test_a_hundred_calls_of_a_hanging_embedder(make_app: MakeApplication, redis_url: str) -> None:
     """Threads that hang in the embedder do not keep anybody from Redis."""
     embeddings = HangingNaive()
-    app = make_app(redis_url, embeddings=embeddings, embedding_timeout=0.3)
+    app = make_app(redis_url, embeddings=embeddings, limits=Limits(embedding=0.3))
     app.patience += 2.0
     known = new_question()
     app(known)
@@ -251,7 +251,7 @@ def test_the_loop_goes_on(make_app: MakeApplication, redis_url: str, way: str) -
     if way == "sync":
         pytest.skip("there is no loop")
     embeddings = Blocking()
-    app = make_app(redis_url, embeddings=embeddings, embedding_timeout=20)
+    app = make_app(redis_url, embeddings=embeddings, limits=Limits(redis=20, embedding=20))
     app.patience += 20
 
     async def turn() -> None:
@@ -272,7 +272,7 @@ def test_the_loop_goes_on(make_app: MakeApplication, redis_url: str, way: str) -
 def test_long_questions(make_app: MakeApplication, redis_url: str) -> None:
     """A text that the embedder may cut is served on an exact match only, and never embedded."""
     embeddings = WordEmbeddings()
-    app = make_app(redis_url, embeddings=embeddings, max_question_chars=100)
+    app = make_app(redis_url, embeddings=embeddings, limits=Limits(question_chars=100))
     question = new_question() + " and so on" * 20
     assert not app(question)
     assert app(question)
@@ -292,7 +292,7 @@ def test_wrong_event_loop(make_app: MakeApplication, redis_url: str, way: str) -
             await bound
             return self.embed_query(text)
 
-    app = make_app(redis_url, embeddings=AwaitedEmbeddings(Bound()), embedding_timeout=0.2)
+    app = make_app(redis_url, embeddings=AwaitedEmbeddings(Bound()), limits=Limits(embedding=0.2))
     app.patience += 0.2
     question = new_question()
     assert not app(question)

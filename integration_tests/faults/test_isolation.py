@@ -13,6 +13,7 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from integration_tests.faults.conftest import MakeApplication
 from integration_tests.faults.harness import Application, WordEmbeddings
 from integration_tests.support import text_of, told
+from langchain_redis_semcache import DistancePolicy, Limits
 
 NASTY = ["}|{", "-@", "*", "?", "[a-z]", "\0", "\ud800", "\udfff", ":", "::", "a:b", "{", "}", "%"]
 NASTY += [
@@ -61,8 +62,8 @@ def shared(make_app: MakeApplication, redis_url: str, current: dict[str, str]) -
         redis_url,
         embeddings=Constant(),
         namespace=lambda: current["namespace"],
-        guards={},
-        redis_timeout=5,
+        policy=DistancePolicy(0.15, {}),
+        limits=Limits(redis=5),
     )
 
 

@@ -30,6 +30,7 @@ from integration_tests.faults.scripted_redis import (
     in_turn,
     resp,
 )
+from langchain_redis_semcache import Limits, Sliding
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.embedded.server import free_port
 from langchain_redis_semcache.entry import answer
@@ -138,7 +139,7 @@ def test_replies_of_a_wrong_kind(command: str, reply: object, make_app: MakeAppl
     """A reply that no Redis would send is a miss or a lost store, never an exception."""
     script = {"HMGET": resp([None, None]), "FT.SEARCH": resp([0]), "HSET": resp(1)}
     with ScriptedRedis({**script, command: reply}, default=resp(1)) as server:  # type: ignore[dict-item]
-        app = make_app(server.url, redis_timeout=0.2)
+        app = make_app(server.url, limits=Limits(redis=0.2))
         assert not app(new_question())
         assert not app(new_question())
         app.close()
@@ -321,7 +322,7 @@ def test_client_kill(make_app: MakeApplication, scratch: EmbeddedRedis) -> None:
 
 def test_read_only_replica(make_app: MakeApplication, scratch: EmbeddedRedis) -> None:
     """After a failover under the same address hits go on, stores are refused and come back."""
-    app = make_app(scratch.url, refresh_ttl=True, ttl=100)
+    app = make_app(scratch.url, ttl=Sliding(100))
     known = app.warm_up()
     with redis.Redis.from_url(scratch.url) as other:
         other.execute_command("REPLICAOF", "127.0.0.1", "1")

@@ -12,6 +12,7 @@ from integration_tests.faults.harness import eventually, new_question
 from integration_tests.faults.scripted_redis import ScriptedRedis, resp
 from integration_tests.faults.servers import RawServer
 from integration_tests.support import LLM, asked, keys_of, text_of, told
+from langchain_redis_semcache import Index, Sliding
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.errors import CacheUnavailableError
 
@@ -48,7 +49,7 @@ def test_a_user_who_may_create_the_index(
     make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis, name: str
 ) -> None:
     """With the documented rules everything works; CLIENT SETINFO is not among them."""
-    app = make_app(user(admin, guarded, name, CREATE), ttl=100, refresh_ttl=True)
+    app = make_app(user(admin, guarded, name, CREATE), ttl=Sliding(100))
     app.recovers()
     assert not app.failures()
 
@@ -61,7 +62,7 @@ def test_a_user_who_may_only_use_the_index(
     creator.warm_up()
     url = user(admin, guarded, name, USE)
     for create_index in (True, False):
-        app = make_app(url, create_index=create_index)
+        app = make_app(url, index=Index(create=create_index))
         assert app.works()
         assert not app.failures()
 
@@ -83,8 +84,8 @@ def test_no_index_and_no_right_to_create_it(
 def test_create_index_false_never_creates(
     make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis
 ) -> None:
-    """With `create_index=False` the command is not even sent."""
-    app = make_app(guarded.url, create_index=False)
+    """With `Index(create=False)` the command is not even sent."""
+    app = make_app(guarded.url, index=Index(create=False))
     admin.config_resetstat()
     assert not app.works()
     assert "cmdstat_FT.CREATE" not in admin.info("commandstats")
@@ -95,7 +96,7 @@ def test_a_user_who_may_only_read(
 ) -> None:
     """A reader gets its hits; that nothing is stored is said once."""
     known = make_app(guarded.url).warm_up()
-    app = make_app(user(admin, guarded, name, READ), refresh_ttl=True, ttl=100)
+    app = make_app(user(admin, guarded, name, READ), ttl=Sliding(100))
     for _ in range(3):
         assert app(known)
         assert app(f"please {known}")

@@ -24,7 +24,7 @@ from integration_tests.faults.harness import (
 )
 from integration_tests.faults.proxy import FaultProxy
 from integration_tests.support import LLM, Parrot, asked, parroted, text_of, told
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import Limits, RedisSemanticCache
 from langchain_redis_semcache.embedded import EmbeddedRedis
 
 
@@ -67,7 +67,7 @@ def test_a_soft_time_limit_goes_through(
     """A limit that strikes while Redis is silent reaches the application, and harms nothing."""
     if way == "async":
         pytest.skip("an event loop's own signal handlers raise nothing into a task")
-    app = make_app(proxy.url, redis_timeout=20)
+    app = make_app(proxy.url, limits=Limits(redis=20))
     question = app.warm_up()
 
     def end(*_: object) -> None:
@@ -137,7 +137,7 @@ def test_loops_that_are_closed_carelessly(proxy: FaultProxy, name: str) -> None:
 @pytest.mark.usefixtures("only_async")
 def test_loops_side_by_side(proxy: FaultProxy, name: str) -> None:
     """One cache serves several event loops in threads, each with connections of its own."""
-    cache = RedisSemanticCache(WordEmbeddings(), proxy.url, name=name, redis_timeout=5)
+    cache = RedisSemanticCache(WordEmbeddings(), proxy.url, name=name, limits=Limits(redis=5))
     model = Parrot(cache=cache)
     questions = [new_question() for _ in range(10)]
     errors: list[BaseException] = []
@@ -184,7 +184,7 @@ def test_connections_after_a_storm(app: Application, proxy: FaultProxy, way: str
 
 def test_ten_thousand_calls(make_app: MakeApplication, redis_url: str, way: str) -> None:
     """Connections, threads, tasks and descriptors are as many after 10,000 calls as after 200."""
-    app = make_app(redis_url, redis_timeout=5)
+    app = make_app(redis_url, limits=Limits(redis=5))
     prompts = [asked(new_question()) for _ in range(20)]
     for prompt in prompts:
         app.do("lookup", prompt, LLM)
@@ -247,10 +247,10 @@ FORKING = """
 import asyncio, os, sys, threading
 from integration_tests.faults.harness import WordEmbeddings, new_question
 from integration_tests.support import Parrot, parroted
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import Limits, RedisSemanticCache
 
 cache = RedisSemanticCache(
-    WordEmbeddings(), sys.argv[1], 0.15, name=sys.argv[2], redis_timeout=10
+    WordEmbeddings(), sys.argv[1], 0.15, name=sys.argv[2], limits=Limits(redis=10)
 )
 model = Parrot(cache=cache)
 known = [new_question() for _ in range(5)]

@@ -1,8 +1,8 @@
 """Which threshold suits an embedding model and one's own questions? Offline, from labelled data."""
 
 from .calibration import EmbeddingError, calibrate
+from .fitting import Trial
 from .labels import Clustered, Pair, load_pairs
-from .learning import Trial
 from .replay import Row
 from .report import write_report
 from .result import Calibration, Example

@@ -15,10 +15,11 @@ from langchain_core.embeddings import Embeddings
 
 from ..errors import ConfigurationError, SemcacheError
 from ..guards import DEFAULT_GUARDS, Guard
-from ..policies.distance import Candidate, DistancePolicy
+from ..policies.decision import Candidate
+from ..policies.distance import DistancePolicy
 from .bounds import needed
+from .fitting import try_verifier
 from .labels import Clustered, Labels, Pair, arrange
-from .learning import try_verifier
 from .replay import (
     MISS,
     Outcome,

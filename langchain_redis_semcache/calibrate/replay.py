@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from ..entry.query import CANDIDATES
 from ..guards import Guard
-from ..policies.distance import Candidate, DistancePolicy
+from ..policies.decision import Candidate
+from ..policies.distance import DistancePolicy
 from .bounds import independent, wilson
 from .labels import Labels
 

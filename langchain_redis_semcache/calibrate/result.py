@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .learning import Trial
+from .fitting import Trial
 from .replay import Row
 
 

@@ -14,10 +14,11 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 
 from .._effects import Ask, AskFailedError, Flow
+from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.callables import ways
 from ..bounded.threads import Workers
-from ..events import Failed, Reporter
+from ..events import Failed
 
 THREADS = 8
 LIMIT = 64

@@ -13,10 +13,11 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, TypeVar
 
 from .._effects import LARGE, Ask, Embed, Flow, Later, RedisUnavailableError, Send, Work
+from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.breaker import Breaker, State, SuspendedError
 from ..bounded.threads import Workers
-from ..events import BreakerChanged, Reporter
+from ..events import BreakerChanged
 from ..transport.connect import Links
 from ..transport.replies import label
 from .background import Background

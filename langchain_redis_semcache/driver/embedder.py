@@ -15,10 +15,11 @@ from langchain_core.embeddings import Embeddings
 from typing_extensions import override
 
 from .._effects import EmbeddingUnavailableError
+from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.breaker import Breaker, State, SuspendedError
 from ..bounded.threads import Workers
-from ..events import BreakerChanged, Reporter
+from ..events import BreakerChanged
 
 _MODEL_ATTRIBUTES = (
     "model",

@@ -10,22 +10,13 @@ from typing import Any
 
 from .._effects import Command
 from ..question.digest import raw
+from .candidate import Candidate
 
 _FIELDS = ("prompt", "response", "created_at")
 CANDIDATES = 4
 """The nearest may be vetoed by a guard while the next is right; more than a few never matter."""
 EF_RUNTIME = 64
 """Finds what 32 loses among real sentences in many scopes; docs/benchmarks.md has the numbers."""
-
-
-@dataclass(slots=True)
-class Found:
-    """One document of a search reply."""
-
-    key: str
-    distance: float
-    fields: Mapping[bytes, Any]
-    """As they are stored; most candidates are never looked at more closely."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +53,7 @@ class Search:
         return ("RETURN", len(fields), *fields, *order)
 
 
-def parse(reply: Any) -> Iterator[Found]:
+def parse(reply: Any) -> Iterator[Candidate]:
     """Read a reply of either protocol, in its order, nearest first; one by one, as most are not
     looked at. Documents without a usable distance are left out.
     """
@@ -71,7 +62,9 @@ def parse(reply: Any) -> Iterator[Found]:
         distance = _number(fields.get(b"distance"))
         if distance is not None and (key := text(key)):
             # The server's rounding can leave identical vectors slightly below zero.
-            yield Found(key, max(0.0, distance), fields)
+            question = text(fields.get(b"prompt"))
+            near = radius(fields.get(b"radius"))
+            yield Candidate(key, question, max(0.0, distance), near, fields)
 
 
 def is_exhausted(reply: Any, threshold: float) -> bool:
@@ -81,7 +74,7 @@ def is_exhausted(reply: Any, threshold: float) -> bool:
     """
     if len(_documents(reply)) < CANDIDATES:
         return True
-    return any(found.distance > threshold for found in parse(reply))
+    return any(candidate.distance > threshold for candidate in parse(reply))
 
 
 def parse_keys(reply: Any) -> list[str]:
@@ -134,6 +127,14 @@ def text(value: Any) -> str:
         except UnicodeDecodeError:
             return value.decode("utf-8", "replace")
     return value if isinstance(value, str) else ""
+
+
+def radius(value: Any) -> float | None:
+    """Read an entry's radius; what cannot be read keeps it from being served by meaning."""
+    if value is None:
+        return None
+    number = _number(value)
+    return number if number is not None and number >= 0 else 0.0
 
 
 def _number(value: Any) -> float | None:

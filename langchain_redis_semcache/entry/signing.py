@@ -1,14 +1,21 @@
-"""Signatures over what an entry says: whoever can write to Redis still cannot forge an answer."""
+"""Signatures over what an entry says: whoever can write to Redis still cannot forge an answer.
+
+Signed are its key and every field that decides what is served to whom and for how long: neither a
+part of an entry nor a whole one can be moved to another place.
+"""
 
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from typing import Any
 
 from ..errors import ConfigurationError
 from ..question.digest import raw
 
+SIGNED = ("prompt", "response", "created_at", "ttl", "vector", "of")
+_SIGNED = tuple(name.encode() for name in SIGNED)
 _SMALLEST_KEY = 16
 
 
@@ -24,11 +31,21 @@ class Signer:
                 "the one to sign with first, e.g. signing_key=secrets.token_bytes(32)"
             )
 
-    def sign(self, *parts: bytes) -> bytes:
-        return _mac(self._keys[0], parts)
+    def sign(self, key: str, fields: Mapping[bytes, Any]) -> bytes:
+        """Return the signature of an entry's key and fields."""
+        return _mac(self._keys[0], _parts(key, fields))
 
-    def verify(self, signature: bytes, *parts: bytes) -> bool:
-        return any(hmac.compare_digest(signature, _mac(key, parts)) for key in self._keys)
+    def verify(self, key: str, fields: Mapping[bytes, Any]) -> bool:
+        """Tell whether the fields, as stored, carry a signature for this key."""
+        signature = fields.get(b"signature")
+        parts = _parts(key, fields)
+        if not isinstance(signature, bytes) or not all(isinstance(part, bytes) for part in parts):
+            return False
+        return any(hmac.compare_digest(signature, _mac(one, parts)) for one in self._keys)
+
+
+def _parts(key: str, fields: Mapping[bytes, Any]) -> list[Any]:
+    return [raw(key), *(b"" if (v := fields.get(name)) is None else v for name in _SIGNED)]
 
 
 def _mac(key: bytes, parts: Sequence[bytes]) -> bytes:

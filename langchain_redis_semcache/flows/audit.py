@@ -12,7 +12,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from typing import Any, Literal
 
 from langchain_core.outputs import Generation
 
@@ -30,11 +30,13 @@ from .._effects import (
     Work,
 )
 from ..entry.answer import DecodeError, decode, has_tool_calls
+from ..entry.candidate import Candidate
 from ..entry.query import text as as_text
+from ..entry.scripts import script
 from ..entry.vector import VectorError, pack, unpack
 from ..events import Audited
 from ..guards.reading import plain_words
-from ..policies.distance import Decision, Policy
+from ..policies.decision import Learner, Measured
 from .calls import Calls
 
 SAME_ANSWER = 0.1
@@ -43,55 +45,21 @@ _EMBEDDED_CHARACTERS = 1000
 _PENDING = 256
 _PENDING_BYTES = 16 * 1024 * 1024
 _JUDGE_SECONDS = 30.0
-
-# A script, since nothing else changes a hash on condition that it exists: an entry that has
-# expired must not come back without its answer and without a TTL.
-_TIGHTEN = """\
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local old = tonumber(redis.call('HGET', KEYS[1], 'radius') or '9')
-if old and old <= tonumber(ARGV[1]) then return 0 end
-return redis.call('HSET', KEYS[1], 'radius', ARGV[1])"""
-
-
-class Learner(Protocol):
-    """The part of a policy that learns."""
-
-    judge: Any
-
-    def due(self) -> bool:
-        """Whether the shared counts should be read again; says so once per interval."""
-        ...
-
-    def absorb(self, counts: Mapping[str, int]) -> None:
-        """Take over the shared counts."""
-        ...
-
-    def served(self, decision: Decision) -> None:
-        """Note that the candidate was served."""
-        ...
-
-    def judged(self, decision: Decision, right: bool) -> None:
-        """Note whether a candidate that was not served would have been right."""
-        ...
-
-    def drain(self) -> Mapping[str, int]:
-        """Return what is to be added to the shared counts."""
-        ...
-
-    def start_afresh(self) -> None:
-        """Renew what a fork may have left locked."""
-        ...
+_DIGITS = 15
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A candidate that was not served, until the model has answered."""
 
-    question: str
-    entry: str
-    answer: bytes
-    distance: float
-    decision: Decision
+    asked: str
+    candidate: Candidate
+    decision: Measured
+
+    @property
+    def answer(self) -> bytes:
+        data = self.candidate.fields.get(b"response")
+        return data if isinstance(data, bytes) else b""
 
 
 class Learning:
@@ -104,9 +72,13 @@ class Learning:
         # Beside the entries, not among them: the index covers `schema.prefix`.
         variant = schema.prefix.removeprefix(schema.root).rstrip(":")
         self._key = f"{schema.root}audit:{variant}"
+        self.drop()
+
+    def drop(self) -> None:
+        """Forget what waits; a forked process may have inherited the lock locked."""
+        self._lock = threading.Lock()
         self._pending: OrderedDict[str, Pending] = OrderedDict()
         self._bytes = 0
-        self._lock = threading.Lock()
 
     def refresh(self) -> list[Command]:
         """Return what goes along with a lookup's first round trip."""
@@ -122,8 +94,11 @@ class Learning:
             return
         self.learner.absorb({as_text(k): n for k, v in pairs if (n := _count(v)) is not None})
 
-    def remember(self, key: str, pending: Pending) -> None:
+    def remember(self, key: str, asked: str, candidate: Candidate, decision: Measured) -> None:
         """Keep a candidate for the update of this key."""
+        pending = Pending(asked, candidate, decision)
+        if not pending.answer:
+            return
         with self._lock:
             self._drop(key)
             self._pending[key] = pending
@@ -156,19 +131,22 @@ class Learning:
             return
         if has_tool_calls(cached) or has_tool_calls(fresh):
             return
-        right = yield from self._verdict(one.question, answer_text(cached), answer_text(fresh))
+        right = yield from self._verdict(one.asked, answer_text(cached), answer_text(fresh))
         if right is None:
             return
         self.learner.judged(one.decision, right)
         audited = one.decision.reason == "audit"
         why: Literal["audit", "explore"] = "audit" if audited else "explore"
-        self._calls.reporter.emit(Audited(right, one.distance, one.entry, why))
+        found = one.candidate
+        self._calls.reporter.emit(Audited(right, found.distance, found.entry, why))
         counts = self.learner.drain()
         commands: list[Command] = [("HINCRBY", self._key, f, n) for f, n in counts.items()]
         if not right:
             # Of both: each is a question for which the other's answer is wrong.
-            away = f"{one.distance + one.decision.penalty:.6f}"
-            commands += [("EVAL", _TIGHTEN, 1, entry, away) for entry in (one.entry, key)]
+            away = f"{found.distance + one.decision.penalty:.6f}"
+            commands += [
+                ("EVAL", script("tighten"), 1, entry, away) for entry in (found.entry, key)
+            ]
         try:
             replies = yield Send(commands, write=True)
         except RedisUnavailableError as error:
@@ -214,12 +192,6 @@ class Learning:
         return vector
 
 
-def learning(calls: Calls, policy: Policy) -> Learning | None:
-    """Return the learning side of a policy that has one."""
-    learner = getattr(policy, "learner", None)
-    return None if learner is None else Learning(calls, learner)
-
-
 def answer_text(generations: Sequence[Generation]) -> str:
     return generations[0].text if generations else ""
 
@@ -230,18 +202,10 @@ def distance(one: Sequence[float], other: Sequence[float]) -> float:
     return 1.0 - sum(x * y for x, y in zip(one, other, strict=True)) / lengths
 
 
-def radius(value: Any) -> float | None:
-    """Read an entry's radius; what cannot be read keeps it from being served by meaning."""
-    if value is None:
-        return None
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return 0.0
-    return number if number >= 0 else 0.0
-
-
 def _count(value: Any) -> int | None:
+    # Whoever can write to Redis can write a number of a thousand digits.
+    if isinstance(value, (str, bytes)) and len(value) > _DIGITS:
+        return None
     try:
         return int(value)
     except (TypeError, ValueError, OverflowError):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
 from typing import Any
+
+from langchain_core.outputs import Generation
 
 from .._effects import (
     Command,
@@ -16,14 +17,15 @@ from .._effects import (
     Send,
     Work,
 )
+from .._reporter import Reporter
 from .._signals import let_through
-from ..admission import Admission, is_time_sensitive
+from ..admission import Admission, CallAdmission
+from ..entry.candidate import Candidate
 from ..entry.schema import Schema
 from ..entry.signing import Signer
 from ..entry.vector import VectorError, pack
-from ..events import Bypassed, Failed, Miss, Operation, Reporter
-from ..policies.distance import Policy
-from ..policies.verify import Verification
+from ..events import Bypassed, Failed, Hit, Miss, Operation
+from ..policies.decision import Decision, Policy
 from ..question.digest import WIDTH
 from ..question.prompt import (
     REMEMBERED_CHARS,
@@ -33,9 +35,10 @@ from ..question.prompt import (
     read,
     read_with,
 )
-from ..question.scope import Model, read_model, scope
+from ..question.scope import read_model, scope
 from ..question.way import way
 from .options import CallOptions
+from .readings import Reading, Readings
 from .recent_vectors import FAILED, VectorMemory
 
 INDISTINCT = "indistinct_model"
@@ -52,43 +55,87 @@ class Settings:
     context: ContextMode
     question: QuestionHook | None
     ttl: float | None
-    refresh_ttl: bool
+    sliding: bool
+    """An entry has its full ttl again whenever it is served."""
     mark_hits: bool
     max_question_chars: int | None
     max_answer_bytes: int
     create_index: bool
     signer: Signer | None
-    max_temperature: float | None = None
-    skip_time_sensitive: bool = False
-    verification: Verification | None = None
-
-
-@dataclass(slots=True)
-class Reading:
-    """What a prompt, an llm_string and a namespace mean; the same for every call with these."""
-
-    question: Question
-    scope: str
-    key: str
-    model: str
-    refused: str | None
 
 
 @dataclass(slots=True)
 class Asked:
     """One call, read."""
 
-    question: Question
-    scope: str
-    key: str
-    model: str
+    reading: Reading
     options: CallOptions
     embedding_seconds: float = 0.0
     redis_seconds: float = 0.0
 
     @property
     def text(self) -> str:
-        return self.question.text
+        return self.reading.question.text
+
+    @property
+    def exact_only(self) -> str | None:
+        return self.reading.question.exact_only
+
+    @property
+    def scope(self) -> str:
+        return self.reading.scope
+
+    @property
+    def key(self) -> str:
+        return self.reading.key
+
+    @property
+    def model(self) -> str:
+        return self.reading.model
+
+
+@dataclass(slots=True)
+class Judged:
+    """A candidate and what became of it."""
+
+    candidate: Candidate
+    decision: Decision
+
+    @property
+    def entry(self) -> str:
+        return self.candidate.entry
+
+    @property
+    def question(self) -> str:
+        return self.candidate.question
+
+    @property
+    def distance(self) -> float:
+        return self.candidate.distance
+
+    @property
+    def accepted(self) -> bool:
+        return self.decision.accepted
+
+    @property
+    def reason(self) -> str:
+        return self.decision.reason
+
+    @property
+    def guard(self) -> str | None:
+        return self.decision.guard
+
+
+@dataclass(slots=True)
+class Result:
+    """What a lookup came to."""
+
+    generations: list[Generation] | None
+    event: Hit | Miss | Bypassed
+    asked: Asked | None = None
+    judged: list[Judged] = field(default_factory=list)
+    refresh: int | None = None
+    """Milliseconds that the served entry is to live from now on."""
 
 
 class Calls:
@@ -99,9 +146,16 @@ class Calls:
         self.reporter = reporter
         self.memory = VectorMemory()
         self._way = way(settings.context, settings.question)
-        # Repeats are what a cache is for, and every miss is read twice: saves 4 µs, or the parsing
-        # of a conversation.
-        self._reading = lru_cache(maxsize=256)(self._read)
+        self._readings = Readings()
+        admission = settings.admission
+        self._leaves_alone = (
+            admission.leaves_alone if isinstance(admission, CallAdmission) else None
+        )
+
+    def drop(self) -> None:
+        """Forget what was asked."""
+        self._readings.drop()
+        self.memory.drop_all()
 
     def read(
         self, operation: Operation, prompt: str, llm_string: str, options: CallOptions
@@ -126,20 +180,24 @@ class Calls:
                     return Bypassed(operation, "question_hook")
                 reading = self._interpret(question, llm_string, namespace)
             elif (size := len(prompt) + len(llm_string)) <= REMEMBERED_CHARS:
-                reading = self._reading(prompt, llm_string, namespace)
+                digest, known = self._readings.get(prompt, llm_string, namespace)
+                reading = known or self._read(prompt, llm_string, namespace)
+                if known is None:
+                    self._readings.put(digest, reading)
             else:
                 reading = yield Work(lambda: self._read(prompt, llm_string, namespace), size)
+            refused = self._refused(reading)
         except Exception as error:
             let_through(error)
             self.failed(operation, "question", type(error).__name__)
             return Miss("question_failed")
         self.reporter.recovered("namespace")
         self.reporter.recovered("question")
-        if reading.refused is not None:
-            if reading.refused == INDISTINCT:
-                self.reporter.once(Failed("lookup", "model", "ObjectsWithoutRepr"))
-            return Bypassed(operation, reading.refused)
-        return Asked(reading.question, reading.scope, reading.key, reading.model, options)
+        if not reading.distinct:
+            self.reporter.once(Failed("lookup", "model", "ObjectsWithoutRepr"))
+        if refused is not None:
+            return Bypassed(operation, refused)
+        return Asked(reading, options)
 
     def _read(self, prompt: str, llm_string: str, namespace: str) -> Reading:
         return self._interpret(read(prompt, self.settings.context), llm_string, namespace)
@@ -151,20 +209,15 @@ class Calls:
         parts = (model.identity, self._way, question.context)
         eligible = scope(schema.embedding_id, namespace, *parts)
         key = schema.key(eligible, question.text)
-        refused = self._refused(question, model)
-        return Reading(question, eligible, key, model.label, refused)
+        return Reading(question, eligible, key, model.label, model.temperature, model.distinct)
 
-    def _refused(self, question: Question, model: Model) -> str | None:
+    def _refused(self, reading: Reading) -> str | None:
         """Say why nobody or the owner of the cache wants to have this call answered from it."""
-        settings, temperature = self.settings, model.temperature
-        if not model.distinct:
+        if not reading.distinct:
             return INDISTINCT
-        limit = settings.max_temperature
-        if limit is not None and temperature is not None and temperature > limit:
-            return "temperature"
-        if settings.skip_time_sensitive and is_time_sensitive(question.text):
-            return "time_sensitive"
-        return None
+        if self._leaves_alone is None:
+            return None
+        return self._leaves_alone(reading.question.text, reading.temperature)
 
     def _limited(self, question: Question) -> Question:
         """Texts that are empty or that an embedder may cut are compared as they are."""
@@ -232,3 +285,22 @@ class Calls:
 
     def failed(self, operation: Operation, stage: str, error: str) -> None:
         self.reporter.emit(Failed(operation, stage, error))
+
+    def miss(
+        self,
+        asked: Asked,
+        reason: str,
+        nearest: Candidate | None = None,
+        guard: str | None = None,
+    ) -> Result:
+        """Return a miss, and what it cost."""
+        event = Miss(
+            reason=reason,
+            distance=None if nearest is None else nearest.distance,
+            entry=None if nearest is None else nearest.entry,
+            guard=guard,
+            model=asked.model,
+            embedding_seconds=asked.embedding_seconds,
+            redis_seconds=asked.redis_seconds,
+        )
+        return Result(None, event)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from .._effects import Flow
 from ..events import Bypassed, Hit
+from .calls import Judged
 from .lookup import Core
 from .options import OptionStack
 
@@ -15,18 +16,6 @@ if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
     from langchain_core.messages import BaseMessage
     from langchain_core.prompt_values import PromptValue
-
-
-@dataclass(frozen=True, slots=True)
-class Near:
-    """A stored question near the one asked, and what the policy says of it."""
-
-    entry: str
-    question: str
-    distance: float
-    accepted: bool
-    reason: str
-    guard: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +33,7 @@ class Explanation:
     """The key that an identical question has."""
     model: str = ""
     threshold: float = 0.0
-    candidates: tuple[Near, ...] = ()
+    candidates: tuple[Judged, ...] = ()
     """Nearest first."""
 
     def __str__(self) -> str:
@@ -56,9 +45,9 @@ class Explanation:
             lines.append(f"threshold  {self.threshold:g}")
         if self.exact_only:
             lines.append(f"compared by meaning: no ({self.exact_only})")
-        for near in self.candidates:
-            guard = f" ({near.guard})" if near.guard else ""
-            lines.append(f"{near.distance:9.4f}  {near.reason}{guard}  {near.question!r}")
+        for one in self.candidates:
+            guard = f" ({one.guard})" if one.guard else ""
+            lines.append(f"{one.distance:9.4f}  {one.reason}{guard}  {one.question!r}")
         return "\n".join(lines)
 
 
@@ -80,22 +69,12 @@ def explain(core: Core, options: OptionStack, prompt: str, llm_string: str) -> F
         decision=decision,
         reason=reason,
         question=asked.text,
-        exact_only=asked.question.exact_only,
+        exact_only=asked.exact_only,
         scope=asked.scope,
         entry=asked.key,
         model=asked.model,
         threshold=core.settings.policy.distance_threshold if limit is None else limit,
-        candidates=tuple(
-            Near(
-                item.found.key,
-                item.question,
-                item.found.distance,
-                item.decision.accepted,
-                item.decision.reason,
-                item.decision.guard,
-            )
-            for item in result.judged
-        ),
+        candidates=tuple(result.judged),
     )
 
 

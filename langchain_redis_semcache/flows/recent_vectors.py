@@ -17,8 +17,12 @@ class VectorMemory:
     """A bounded mapping of text digests to packed vectors, safe under threads and tasks."""
 
     def __init__(self, capacity: int = DEFAULT_CAPACITY) -> None:
-        self.lock = threading.Lock()
         self._capacity = capacity
+        self.drop_all()
+
+    def drop_all(self) -> None:
+        """Forget all; a forked process may have inherited the lock locked."""
+        self.lock = threading.Lock()
         self._vectors: OrderedDict[str, bytes] = OrderedDict()
 
     def get(self, text_digest: str) -> bytes | None:

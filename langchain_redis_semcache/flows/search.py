@@ -14,10 +14,12 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .._effects import Command, ErrorReply, Flow
+from .._reporter import Reporter
 from ..entry import query
+from ..entry.candidate import Candidate
 from ..entry.schema import Schema
 from ..entry.vector import BYTES_PER_NUMBER, VectorType
-from ..events import Failed, Operation, Reporter
+from ..events import Failed, Operation
 
 RETRY_SECONDS = 60.0
 """How long a server that cannot search at all is not asked for a search again."""
@@ -37,7 +39,7 @@ Sender: TypeAlias = Callable[[Sequence[Command]], Flow[Sequence[Any]]]
 class Nearest:
     """What a search among all scopes found."""
 
-    ours: Iterator[query.Found]
+    ours: Iterator[Candidate]
     """The candidates of the scope, nearest first; read one by one, and once."""
     _reply: Any
 
@@ -91,7 +93,7 @@ class SearchIndex:
         self._reporter.recovered("search")
         return Nearest(self._ours(reply, scope), reply)
 
-    def within(self, send: Sender, scope: str, vector: bytes) -> Flow[Iterable[query.Found] | None]:
+    def within(self, send: Sender, scope: str, vector: bytes) -> Flow[Iterable[Candidate] | None]:
         """Search inside of a scope: exact, and slow where the scope is large."""
         dimensions = self.dimensions(vector)
         search = self.query(dimensions)
@@ -111,19 +113,19 @@ class SearchIndex:
         else:
             self.exists(dimensions)
 
-    def _ours(self, reply: Any, scope: str) -> Iterator[query.Found]:
+    def _ours(self, reply: Any, scope: str) -> Iterator[Candidate]:
         """Leave out other scopes, and what another application's index of this name found."""
         start = self._schema.start(scope)
         rounding = _ROUNDING[self._schema.vector_type]
-        for found in query.parse(reply):
-            if found.key.startswith(start):
-                if found.distance < rounding:
-                    found.distance = 0.0
-                yield found
+        for candidate in query.parse(reply):
+            if candidate.entry.startswith(start):
+                if candidate.distance < rounding:
+                    candidate.distance = 0.0
+                yield candidate
 
     def _refused(
         self, operation: Operation, reply: ErrorReply, dimensions: int
-    ) -> list[query.Found] | None:
+    ) -> list[Candidate] | None:
         """Sort out what a refusal means: no index yet (so nothing to find), or no search."""
         text = reply.text.lower()
         if any(sign in text for sign in NO_INDEX):

@@ -48,7 +48,7 @@ class Store:
             return Bypassed("update", "answer_too_large")
         vector = None
         # A tool call is served on an exact match only: it has no place in the index.
-        exact_only = asked.question.exact_only or has_tool_calls(generations)
+        exact_only = asked.exact_only or has_tool_calls(generations)
         if not exact_only and self._search.works():
             vector = yield from self._calls.vector("update", asked)
         try:
@@ -75,28 +75,24 @@ class Store:
 
     def _entry(self, asked: Asked, data: bytes, vector: bytes | None) -> list[Command]:
         """Return the commands that replace an entry, with its TTL, as one transaction."""
-        options = asked.options
-        created = f"{time.time():.3f}".encode()
-        prompt = raw(asked.text)
-        if vector is not None:
-            vector = self._search.masked(vector, asked.scope)
-        pairs: list[str | bytes] = ["prompt", prompt, "response", data, "scope", asked.scope]
-        pairs += ["created_at", created]
-        ttl = self._settings.ttl if options.ttl is None else options.ttl
+        options, settings = asked.options, self._settings
+        fields: dict[bytes, bytes] = {b"prompt": raw(asked.text), b"response": data}
+        fields[b"created_at"] = f"{time.time():.3f}".encode()
+        ttl = settings.ttl if options.ttl is None else options.ttl
         lifetime = None if ttl is None else max(1, int(ttl * 1000))
-        if lifetime is not None and self._settings.refresh_ttl:
-            pairs += ["ttl", str(lifetime)]  # an entry keeps the ttl it was given
-        if asked.model:
-            pairs += ["model", raw(asked.model)]
+        if lifetime is not None and (settings.sliding or settings.signer is not None):
+            fields[b"ttl"] = str(lifetime).encode()  # an entry keeps the ttl it was given
         if vector is not None:
-            pairs += ["vector", vector]
+            fields[b"vector"] = self._search.masked(vector, asked.scope)
+        if settings.signer is not None:
+            fields[b"signature"] = settings.signer.sign(asked.key, fields)
+        fields[b"scope"] = raw(asked.scope)
+        if asked.model:
+            fields[b"model"] = raw(asked.model)
         if options.tags:
-            pairs += ["tags", raw(", ".join(options.tags))]
-            pairs += ["tag_ids", ",".join(tag_id(tag) for tag in options.tags)]
-        if self._settings.signer is not None:
-            scope_bytes = asked.scope.encode()
-            parts = (scope_bytes, prompt, data, created, vector or b"")
-            pairs += ["signature", self._settings.signer.sign(*parts)]
+            fields[b"tags"] = raw(", ".join(options.tags))
+            fields[b"tag_ids"] = ",".join(tag_id(tag) for tag in options.tags).encode()
+        pairs = [part for pair in fields.items() for part in pair]
         # Whatever was there before, of whatever type, leaves no field behind.
         commands: list[Command] = [("UNLINK", asked.key), ("HSET", asked.key, *pairs)]
         if lifetime is not None:

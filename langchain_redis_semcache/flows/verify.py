@@ -1,91 +1,95 @@
-"""Putting a candidate to the verifier: now, or later so that the same wording is an exact hit.
+"""Putting a candidate to the verifier, now or later, and remembering that it approved.
 
-Rule of this module: only a clear yes serves anything. An alias is one more key for an answer that
-exists: it lives no longer than its entry, replaces nothing, and is served on an exact match only.
+Rule of this module: only a clear yes serves anything. What was approved becomes an alias of the
+entry, a pointer that is served on an exact match only and lives no longer than the entry.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
-from .._effects import Ask, AskFailedError, Command, ErrorReply, Flow, RedisUnavailableError, Send
-from ..events import Verified
-from ..policies.verify import Verification
+from .._effects import (
+    Ask,
+    AskFailedError,
+    Command,
+    ErrorReply,
+    Flow,
+    Later,
+    RedisUnavailableError,
+    Send,
+)
+from ..entry.candidate import Candidate
+from ..entry.scripts import script
+from ..events import VerifierAsked
+from ..policies.verified import Verified
 from ..question.digest import raw
-from .calls import Asked, Calls
-
-_COPIED = ("response", "created_at", "ttl", "model", "tags", "tag_ids")
-
-# A script, since nothing else creates a hash, with its TTL, on condition that it is not there yet.
-_ALIAS = """\
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-if tonumber(ARGV[1]) > 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
-return 1"""
+from .audit import answer_text
+from .calls import Asked, Calls, Result
+from .serve import Server
 
 
-@dataclass(frozen=True, slots=True)
-class Doubtful:
-    """A candidate that is a hit if the verifier says so."""
+class Verification:
+    """The verifier of one cache."""
 
-    entry: str
-    question: str
-    distance: float
-    answer: str
+    def __init__(self, calls: Calls, server: Server, policy: Verified) -> None:
+        self._calls = calls
+        self._server = server
+        self._policy = policy
 
+    def verify(self, asked: Asked, found: Candidate) -> Flow[Result]:
+        """Serve a doubtful candidate if the verifier says so, now or the next time."""
+        result = yield from self._server.serve(asked, found, "semantic")
+        if result.generations is None:
+            return result
+        answer = answer_text(result.generations)
+        if self._policy.background:
+            yield Later(self._later(asked, found, answer))
+            return self._calls.miss(asked, "verifying", found)
+        approved = yield from self._approved(asked, found, answer)
+        if approved:
+            yield Later(self._remember(asked, found))
+            return result
+        reason = "verification_failed" if approved is None else "verifier_refused"
+        return self._calls.miss(asked, reason, found)
 
-def verified(
-    calls: Calls, verification: Verification, asked: Asked, doubtful: Doubtful
-) -> Flow[bool | None]:
-    """Ask the verifier; None where it failed."""
-    texts = (asked.text, doubtful.question, doubtful.answer)
-    ask = Ask(verification.verifier, "verify", texts, verification.timeout)
-    started = time.perf_counter()
-    approved: bool | None = None
-    try:
-        approved = bool((yield ask))
-        calls.reporter.recovered("verifier")
-    except AskFailedError as error:
-        calls.failed("lookup", "verifier", error.label)
-    seconds = time.perf_counter() - started
-    calls.reporter.emit(Verified(approved, seconds, doubtful.distance, doubtful.entry))
-    return approved
+    def _later(self, asked: Asked, found: Candidate, answer: str) -> Flow[None]:
+        if (yield from self._approved(asked, found, answer)):
+            yield from self._remember(asked, found)
 
+    def _approved(self, asked: Asked, found: Candidate, answer: str) -> Flow[bool | None]:
+        """Ask the verifier; None where it failed."""
+        texts = (asked.text, found.question, answer)
+        ask = Ask(self._policy.verifier, "verify", texts, self._policy.timeout)
+        started = time.perf_counter()
+        approved: bool | None = None
+        try:
+            approved = bool((yield ask))
+            self._calls.reporter.recovered("verifier")
+        except AskFailedError as error:
+            self._calls.failed("lookup", "verifier", error.label)
+        seconds = time.perf_counter() - started
+        self._calls.reporter.emit(VerifierAsked(approved, seconds, found.distance, found.entry))
+        return approved
 
-def verified_later(
-    calls: Calls, verification: Verification, asked: Asked, doubtful: Doubtful
-) -> Flow[None]:
-    """Ask the verifier and, if it approves, make the question an alias of the entry."""
-    if not (yield from verified(calls, verification, asked, doubtful)):
-        return
-    try:
-        ttl, stored = yield Send([("PTTL", doubtful.entry), ("HMGET", doubtful.entry, *_COPIED)])
-        command = _alias(calls, asked, ttl, stored)
-        if command is None:
+    def _remember(self, asked: Asked, found: Candidate) -> Flow[None]:
+        """Make the question an alias of the answer that was approved."""
+        created = found.fields.get(b"created_at")
+        if not isinstance(created, bytes):
+            return  # there would be no telling it from another answer
+        fields = {b"prompt": raw(asked.text), b"of": raw(found.entry), b"created_at": created}
+        signer = self._calls.settings.signer
+        if signer is not None:
+            fields[b"signature"] = signer.sign(asked.key, fields)
+        fields[b"scope"] = raw(asked.scope)
+        pairs = [part for pair in fields.items() for part in pair]
+        try:
+            (ttl,) = yield Send([("PTTL", found.entry)])
+            if not isinstance(ttl, int) or ttl == -2:
+                return  # it has expired meanwhile
+            command: Command = ("EVAL", script("alias"), 1, asked.key, ttl, *pairs)
+            (reply,) = yield Send([command], write=True)
+        except RedisUnavailableError as error:
+            self._calls.failed("update", "alias", error.label)
             return
-        (reply,) = yield Send([command], write=True)
-    except RedisUnavailableError as error:
-        calls.failed("update", "store", error.label)
-        return
-    if isinstance(reply, ErrorReply):
-        calls.failed("update", "alias", reply.code)
-
-
-def _alias(calls: Calls, asked: Asked, ttl: Any, stored: Any) -> Command | None:
-    if not isinstance(ttl, int) or ttl == -2 or not isinstance(stored, Sequence):
-        return None  # it has expired meanwhile
-    fields = {k: v for k, v in zip(_COPIED, stored, strict=True) if isinstance(v, bytes)}
-    if "response" not in fields or "created_at" not in fields:
-        return None
-    # Without a vector: a question near the alias may be far from the one that was answered.
-    prompt, scope = raw(asked.text), asked.scope.encode()
-    fields |= {"prompt": prompt, "scope": scope}
-    signer = calls.settings.signer
-    if signer is not None:
-        parts = (scope, prompt, fields["response"], fields["created_at"], b"")
-        fields["signature"] = signer.sign(*parts)
-    pairs = [part for pair in fields.items() for part in pair]
-    return ("EVAL", _ALIAS, 1, asked.key, ttl, *pairs)
+        if isinstance(reply, ErrorReply):
+            self._calls.failed("update", "alias", reply.code)

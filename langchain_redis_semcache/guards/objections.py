@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Protocol
 
+from ..errors import ConfigurationError
 from .form_guard import form
 from .function_guards import scope, tense
 from .instruction_guard import instructions
@@ -52,6 +53,18 @@ def objection(asked: str, cached: str, guards: Mapping[str, Guard]) -> tuple[flo
             if penalty == VETO:
                 break
     return total, culprit
+
+
+def check_guards(guards: Mapping[str, Guard]) -> dict[str, Guard]:
+    """Refuse what cannot be asked."""
+    if not isinstance(guards, Mapping) or not all(
+        isinstance(name, str) and callable(guard) for name, guard in guards.items()
+    ):
+        raise ConfigurationError(
+            "guards must be a mapping of names to functions guard(asked, cached) -> float, e.g. "
+            "guards={**DEFAULT_GUARDS, 'mine': my_guard}, or {} for none"
+        )
+    return dict(guards)
 
 
 # In the order in which they are asked: the most telling first.

@@ -4,17 +4,17 @@ It cannot make anything eligible that is in another scope.
 """
 
 from .audit import AuditPolicy, AuditReport
-from .distance import Candidate, Decision, DistancePolicy, Policy
+from .decision import Candidate, Decision, Learner, Policy
+from .distance import DistancePolicy
 from .learned import LearnedPolicy
-from .verify import (
+from .second_opinions import (
     ChatModelJudge,
     ChatModelVerifier,
     CrossEncoderVerifier,
     Judge,
     Verifier,
-    VerifyMode,
-    VerifyPolicy,
 )
+from .verified import Verified
 
 __all__ = [
     "AuditPolicy",
@@ -27,8 +27,8 @@ __all__ = [
     "DistancePolicy",
     "Judge",
     "LearnedPolicy",
+    "Learner",
     "Policy",
+    "Verified",
     "Verifier",
-    "VerifyMode",
-    "VerifyPolicy",
 ]

@@ -17,12 +17,13 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..errors import ConfigurationError
 from ..guards import DEFAULT_GUARDS, Guard
 from ..question.digest import digest
-from .distance import DEFAULT_THRESHOLD, Candidate, Decision, DistancePolicy, check_threshold
+from .decision import Candidate, Measured, check_threshold
+from .distance import DEFAULT_THRESHOLD, DistancePolicy
 from .evidence import Evidence
-from .verify import usable
+from .second_opinions import usable
 
 if TYPE_CHECKING:
-    from .verify import Judge
+    from .second_opinions import Judge
 
 __all__ = ["AuditPolicy", "AuditReport"]
 
@@ -114,31 +115,26 @@ class AuditPolicy:
         return self._within.distance_threshold
 
     @property
-    def learner(self) -> AuditPolicy:
-        """What the cache tells about hits and verdicts."""
-        return self
-
-    @property
     def report(self) -> AuditReport:
         """What is known by now, as of the last few seconds."""
         threshold = self._working_threshold()
         known = self._evidence.estimate(threshold)
         return AuditReport(threshold, known.judged, known.wrong, known.rate, known.upper_bound)
 
-    def decide(self, asked: str, candidate: Candidate, threshold: float) -> Decision:
+    def decide(self, asked: str, candidate: Candidate, threshold: float) -> Measured:
         decision = self._within.decide(asked, candidate, min(threshold, self.distance_threshold))
         if not decision.accepted:
-            return decision
+            return Measured(False, decision.reason, decision.guard, decision.penalty)
         penalty = decision.penalty
         distance = candidate.distance + penalty
         score = self._scaled(distance, candidate.radius) if self._enforcing else distance
         limit = self._working_threshold()
         if score >= limit:
             reason = "distance" if distance >= limit else "entry_radius"
-            return Decision(False, reason, None, penalty, score, compare=True)
+            return Measured(False, reason, None, penalty, score, compare=True)
         if self._chosen(asked, candidate.entry):
-            return Decision(False, "audit", None, penalty, score, compare=True)
-        return Decision(True, "accepted", None, penalty, score)
+            return Measured(False, "audit", None, penalty, score, compare=True)
+        return Measured(True, "accepted", None, penalty, score)
 
     # -- learning ----------------------------------------------------------------------------
 
@@ -154,12 +150,12 @@ class AuditPolicy:
         """Take over the shared counts."""
         self._evidence.absorb(counts)
 
-    def served(self, decision: Decision) -> None:
+    def served(self, decision: Measured) -> None:
         """Count a hit by meaning."""
         if decision.score is not None:
             self._evidence.met(decision.score)
 
-    def judged(self, decision: Decision, right: bool) -> None:
+    def judged(self, decision: Measured, right: bool) -> None:
         """Count a verdict about a candidate that was not served."""
         if decision.score is not None and decision.score < self.distance_threshold:
             self._evidence.judged(decision.score, right)

@@ -15,7 +15,9 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..guards import DEFAULT_GUARDS, Guard, objection
-from .distance import Candidate, Decision, DistancePolicy, check_threshold
+from ..guards.objections import check_guards
+from .decision import Candidate, Weighed, check_threshold
+from .distance import DistancePolicy
 
 __all__ = ["LearnedPolicy"]
 
@@ -43,6 +45,7 @@ class LearnedPolicy:
         distance_threshold: float,
         guards: Mapping[str, Guard] = DEFAULT_GUARDS,
     ) -> None:
+        guards = check_guards(guards)
         weighed = {name.removeprefix(_GUARD) for name in weights if name.startswith(_GUARD)}
         unknown = [name for name in weighed if name not in guards]
         unknown += [n for n in weights if n not in _PLAIN and not n.startswith(_GUARD)]
@@ -98,14 +101,14 @@ class LearnedPolicy:
     def distance_threshold(self) -> float:
         return self._within
 
-    def decide(self, asked: str, candidate: Candidate, threshold: float) -> Decision:
+    def decide(self, asked: str, candidate: Candidate, threshold: float) -> Weighed:
         decision = self._rest.decide(asked, candidate, threshold)
         if not decision.accepted:
             return decision
         probability = self.probability(asked, candidate.question, candidate.distance)
         if probability >= self._cutoff:
             return decision
-        return Decision(False, "verifier", penalty=decision.penalty)
+        return Weighed(False, "verifier", penalty=decision.penalty)
 
     def probability(self, asked: str, cached: str, distance: float) -> float:
         """How probable it is that the answer to the one question is right for the other."""

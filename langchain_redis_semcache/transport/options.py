@@ -33,8 +33,8 @@ def refuse_others(names: Iterable[str]) -> None:
     if ours := sorted(given & _OURS):
         raise ConfigurationError(
             f"redis_url cannot set {', '.join(ours)}: connections are opened as they are needed, "
-            "nothing is tried twice, and redis_timeout= is the limit of a whole call; write e.g. "
-            "redis://host:6379/0 and redis_timeout=0.5"
+            "nothing is tried twice, and Limits(redis=...) is that of a whole call; write e.g. "
+            "redis://host:6379/0 and limits=Limits(redis=0.5)"
         )
     if any(name not in _FREE and not name.startswith("ssl_") for name in given):
         raise ConfigurationError(

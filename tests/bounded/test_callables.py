@@ -1,4 +1,4 @@
-"""Whatever is given can be called, and called both ways."""
+"""Whatever an application gives us can be called in a thread, and awaited where it can be."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from langchain_openai import OpenAIEmbeddings
 from pydantic import SecretStr
 
 from langchain_redis_semcache._effects import EmbeddingUnavailableError
+from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.bounded.threads import Workers
 from langchain_redis_semcache.driver.embedder import (
     AwaitedEmbeddings,
@@ -21,7 +22,7 @@ from langchain_redis_semcache.driver.embedder import (
     gives_way,
 )
 from langchain_redis_semcache.embedded import LocalEmbeddings
-from langchain_redis_semcache.events import BreakerChanged, Event, Reporter
+from langchain_redis_semcache.events import BreakerChanged, Event
 from tests.lab import Fixed
 
 

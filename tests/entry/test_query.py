@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langchain_redis_semcache.entry.candidate import Candidate
 from langchain_redis_semcache.entry.query import (
     CANDIDATES,
     EF_RUNTIME,
-    Found,
     Search,
     is_exhausted,
     parse,
     parse_keys,
+    radius,
     text,
 )
 
@@ -23,7 +24,7 @@ VECTOR = b"\0\0\x80?"
 DOCUMENT = {b"distance": b"0.25", b"prompt": b"q", b"response": b"{}"}
 RESP2 = [1, b"k", [part for pair in DOCUMENT.items() for part in pair]]
 RESP3 = {b"total_results": 1, b"results": [{b"id": b"k", b"extra_attributes": DOCUMENT}]}
-FOUND = Found("k", 0.25, DOCUMENT)
+FOUND = Candidate("k", "q", 0.25, None, DOCUMENT)
 
 
 def test_knn() -> None:
@@ -100,7 +101,7 @@ def test_nothing_usable(reply: Any) -> None:
 def test_order_and_rounding() -> None:
     """Candidates come in the order asked for; the server's rounding below zero is zero."""
     reply = [3, "a", ["distance", "-1e-8"], "c", ["distance", 0.1], "b", ["distance", "0.2"]]
-    assert [(f.key, f.distance) for f in parse(reply)] == [("a", 0.0), ("c", 0.1), ("b", 0.2)]
+    assert [(f.entry, f.distance) for f in parse(reply)] == [("a", 0.0), ("c", 0.1), ("b", 0.2)]
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_any_reply(reply: Any) -> None:
         {b"results": [{b"id": b"k", b"extra_attributes": reply}]},
     ):
         for found in parse(shape):
-            assert found.key
+            assert found.entry
             assert 0 <= found.distance < float("inf")
         assert all(isinstance(key, str) for key in parse_keys(shape))
 
@@ -186,3 +187,12 @@ def test_any_reply(reply: Any) -> None:
 def test_text(value: Any, expected: str) -> None:
     """What was stored as text is read as it was; an attacker's bytes do not raise."""
     assert text(value) == expected
+
+
+@pytest.mark.parametrize(
+    ("stored", "expected"),
+    [(None, None), (b"0.25", 0.25), (b"junk", 0.0), (b"nan", 0.0), (b"-1", 0.0), ([], 0.0)],
+)
+def test_radius(stored: Any, expected: float | None) -> None:
+    """A radius that cannot be read keeps the entry to itself: tampering makes it stricter."""
+    assert radius(stored) == expected

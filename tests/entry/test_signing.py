@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -9,36 +10,51 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from langchain_redis_semcache.entry.answer import encode
-from langchain_redis_semcache.entry.signing import Signer
+from langchain_redis_semcache.entry.signing import SIGNED, Signer
 from langchain_redis_semcache.errors import ConfigurationError
 from tests.lab import ANSWER, Generation, Lab, World, chat, direction
 
 OLD, NEW = b"o" * 16, "n" * 16
 ASKED, AGAIN = chat("Capital of France?"), chat("France's capital?")
-parts = st.lists(st.binary(max_size=6), max_size=4)
+entries = st.tuples(
+    st.text(max_size=4),
+    st.dictionaries(st.sampled_from([name.encode() for name in SIGNED]), st.binary(max_size=6)),
+)
 
 
-@given(parts, parts)
-def test_signatures(one: list[bytes], two: list[bytes]) -> None:
-    """A signature holds for the very parts that were signed and for no others."""
+def carries(fields: dict[bytes, Any], signature: bytes) -> dict[bytes, Any]:
+    return {**fields, b"signature": signature}
+
+
+def said(entry: tuple[str, dict[bytes, bytes]]) -> tuple[str, dict[bytes, bytes]]:
+    return entry[0], {name: value for name, value in entry[1].items() if value}
+
+
+@given(entries, entries)
+def test_signatures(
+    one: tuple[str, dict[bytes, bytes]], two: tuple[str, dict[bytes, bytes]]
+) -> None:
+    """A signature holds for the very entry that was signed, in its place, and for no other."""
     signer = Signer(OLD)
-    assert signer.verify(signer.sign(*one), *one)
-    assert signer.verify(signer.sign(*one), *two) is (one == two)
+    signature = signer.sign(*one)
+    assert signer.verify(one[0], carries(one[1], signature))
+    assert signer.verify(two[0], carries(two[1], signature)) is (said(one) == said(two))
 
 
-@given(parts, st.binary(max_size=70))
-def test_forged(signed: list[bytes], forged: bytes) -> None:
+@given(entries, st.binary(max_size=70))
+def test_forged(signed: tuple[str, dict[bytes, bytes]], forged: bytes) -> None:
     """No other bytes pass for a signature."""
     assume(forged != Signer(OLD).sign(*signed))
-    assert not Signer(OLD).verify(forged, *signed)
+    assert not Signer(OLD).verify(signed[0], carries(signed[1], forged))
 
 
 def test_rotation() -> None:
     """Every key of the list is accepted, the first one signs."""
     old, new, both = Signer(OLD), Signer(NEW), Signer([NEW, OLD])
-    assert both.verify(old.sign(b"x"), b"x")
-    assert both.sign(b"x") == new.sign(b"x")
-    assert not new.verify(old.sign(b"x"), b"x")
+    signed = carries({}, old.sign("x", {}))
+    assert both.verify("x", signed)
+    assert both.sign("x", {}) == new.sign("x", {})
+    assert not new.verify("x", signed)
 
 
 @pytest.mark.parametrize("keys", ["", b"", "short", [], [OLD, b"short"], b"x" * 15])
@@ -136,3 +152,27 @@ def test_unsigned() -> None:
     lab = Lab()
     lab.update(ASKED)
     assert signed(OLD, lab.world).lookup(ASKED) is None
+
+
+def test_replayed() -> None:
+    """An expired entry that somebody puts back is a miss, with its ttl or without."""
+    lab = signed()
+    lab = Lab(lab.world, signer=Signer(OLD), ttl=60)
+    lab.update(ASKED)
+    (entry,) = lab.world.hashes.values()
+    assert lab.lookup(AGAIN) == ANSWER
+    del entry["ttl"]
+    assert lab.lookup(ASKED) is None
+    (again,) = replayed(lab)
+    assert again is None
+
+
+def replayed(lab: Lab) -> list[Any]:
+    """Look up an entry of yesterday that was meant to live for a minute, as it was signed then."""
+    signer = Signer(OLD)
+    ((key, entry),) = lab.world.hashes.items()
+    fields = {name.encode(): value for name, value in entry.items() if name != "signature"}
+    fields |= {b"ttl": b"60000", b"created_at": str(time.time() - 86_400).encode()}
+    entry.update({name.decode(): value for name, value in fields.items()})
+    entry["signature"] = signer.sign(key, fields)
+    return [lab.lookup(ASKED)]

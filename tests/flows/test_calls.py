@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from langchain_redis_semcache import events
+from langchain_redis_semcache import _reporter
 from langchain_redis_semcache._effects import LARGE, Send, Work
 from langchain_redis_semcache.events import Bypassed, Failed
 from tests.lab import ASKED, MODEL, Lab
@@ -29,7 +29,7 @@ def test_a_long_llm_string_is_not_kept() -> None:
     lab = Lab()
     for model in (MODEL, TOOLS):
         lab.lookup(ASKED, model)
-    assert lab.core.calls._reading.cache_info().currsize == 1
+    assert len(lab.core.calls._readings._kept) == 1
 
 
 @pytest.mark.parametrize("hook", ["namespace", "question"])
@@ -37,7 +37,7 @@ def test_a_hook_that_works_again(
     hook: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A hook that failed is warned about once, and its end is said."""
-    monkeypatch.setattr(events, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(_reporter, "QUIET_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
     broken = [True]
 

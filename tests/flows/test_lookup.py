@@ -14,10 +14,10 @@ from langchain_redis_semcache._effects import (
     ErrorReply,
     RedisUnavailableError,
 )
+from langchain_redis_semcache.admission import CompleteAnswers
 from langchain_redis_semcache.entry.answer import encode
 from langchain_redis_semcache.entry.query import CANDIDATES
 from langchain_redis_semcache.events import Bypassed, Hit, Miss
-from langchain_redis_semcache.flows.lookup import _age
 from langchain_redis_semcache.policies import Candidate, Decision, DistancePolicy
 from langchain_redis_semcache.question.way import VersionedHook
 from tests.lab import (
@@ -43,16 +43,6 @@ from tests.lab import (
 # -- lookup --------------------------------------------------------------------------------------
 
 
-def test_exact_hit() -> None:
-    """An identical question costs one round trip and no embedding."""
-    lab = stocked()
-    assert lab.lookup(ASKED) == ANSWER
-    assert lab.world.names == ["HMGET"]
-    assert isinstance(lab.last, Hit)
-    assert (lab.last.kind, lab.last.distance, lab.last.model) == ("exact", 0.0, "m1")
-    assert 0 <= lab.last.age < 60
-
-
 def test_semantic_hit() -> None:
     """A paraphrase costs one embedding and one search more."""
     lab = stocked()
@@ -63,21 +53,6 @@ def test_semantic_hit() -> None:
     assert lab.last.distance == pytest.approx(0.06, abs=0.01)
     assert lab.last.entry in lab.world.hashes
     assert lab.reporter.stats().semantic_hits == 1
-
-
-def test_fresh_objects() -> None:
-    """Two hits share no object."""
-    lab = stocked()
-    assert lab.lookup(ASKED)[0] is not lab.lookup(ASKED)[0]
-
-
-def test_mark_hits() -> None:
-    """With `mark_hits` a served answer says where it came from."""
-    lab = stocked(mark_hits=True)
-    mark = lab.lookup(AGAIN)[0].generation_info["semcache"]
-    assert set(mark) == {"kind", "distance", "entry", "age"}
-    assert mark["kind"] == "semantic"
-    assert mark["entry"] in lab.world.hashes
 
 
 @pytest.mark.parametrize(
@@ -171,7 +146,7 @@ def test_bypassed(kind: str) -> None:
 )
 def test_left_alone(changes: dict[str, Any], model: str, reason: str | None) -> None:
     """Calls that the owner wants nothing to do with are neither looked up nor stored."""
-    lab = Lab(**changes)
+    lab = Lab(admission=CompleteAnswers(**changes))
     prompt = chat("What is the weather now?")
     lab.update(prompt, model=model)
     assert (lab.lookup(prompt, model) is None) is (reason is not None)
@@ -412,15 +387,6 @@ def test_filtered_search_refused() -> None:
     assert lab.last.reason == "search_unavailable"
 
 
-@pytest.mark.parametrize(
-    "created",
-    [None, b"", b"x", b"nan", b"inf", b"-inf", b"99999999999999", b"1" * 400, [1], 10**400],
-)
-def test_age(created: object) -> None:
-    """Whatever is stored as the time of storing gives an age."""
-    assert 0 <= _age(created) < 3e9
-
-
 # -- a failure at every step ---------------------------------------------------------------------
 
 
@@ -438,7 +404,7 @@ def test_age(created: object) -> None:
 )
 def test_lookup_fails_at(prompt: str, at: int, served: bool, misses: dict[str, int]) -> None:
     """Wherever a lookup fails it ends, with a hit where one was found, else with one miss."""
-    lab = stocked(refresh_ttl=True, ttl=60)
+    lab = stocked(sliding=True, ttl=60)
     crowd(lab)
     assert (lab.lookup(prompt, answer=Failing(lab.world, at)) == ANSWER) is served
     assert lab.world.names[at:] != []
@@ -465,9 +431,9 @@ def test_suspended_embedder_is_not_counted() -> None:
     ("changes", "refreshed"),
     [
         ({"ttl": 60}, None),
-        ({"ttl": 60, "refresh_ttl": True}, 60_000),
-        ({"ttl": 1e-4, "refresh_ttl": True}, 1),
-        ({"refresh_ttl": True}, None),
+        ({"ttl": 60, "sliding": True}, 60_000),
+        ({"ttl": 1e-4, "sliding": True}, 1),
+        ({"sliding": True}, None),
     ],
 )
 def test_refresh_ttl(changes: dict[str, Any], refreshed: int | None) -> None:
@@ -480,7 +446,7 @@ def test_refresh_ttl(changes: dict[str, Any], refreshed: int | None) -> None:
 
 def test_look_changes_nothing() -> None:
     """`look`, of which `explain` is made, counts no lookup and refreshes nothing."""
-    lab = stocked(refresh_ttl=True, ttl=60)
+    lab = stocked(sliding=True, ttl=60)
     result = run(lab.core.look(ASKED, MODEL, lab.options.current()), lab.world)
     assert isinstance(result.event, Hit)
     assert lab.world.names == ["HMGET"]

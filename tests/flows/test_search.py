@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 
 from langchain_redis_semcache._effects import Command, ErrorReply, Flow, Send
+from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.entry.vector import VectorType, pack
-from langchain_redis_semcache.events import Event, Failed, Reporter
+from langchain_redis_semcache.events import Event, Failed
 from langchain_redis_semcache.flows import search
 from langchain_redis_semcache.flows.search import RETRY_SECONDS, SearchIndex
 from tests.lab import NO_INDEX, run, script
@@ -54,7 +55,7 @@ def test_ours_only() -> None:
     lab = Lab()
     documents = [lab.document(), lab.document(scope="x"), lab.document(prefix="other:")]
     found = lab.nearest([3, *(part for document in documents for part in document)])
-    assert [item.key for item in found] == [f"{lab.schema.prefix}{SCOPE}:1"]
+    assert [item.entry for item in found] == [f"{lab.schema.prefix}{SCOPE}:1"]
 
 
 def test_ensure_once() -> None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from langchain_redis_semcache.errors import ConfigurationError
-from langchain_redis_semcache.policies import Candidate, Decision, DistancePolicy
-from langchain_redis_semcache.policies.distance import check_threshold
+from langchain_redis_semcache.policies import Candidate, DistancePolicy
+from langchain_redis_semcache.policies.decision import Weighed, check_threshold
 
 
 def decide(
@@ -20,7 +21,7 @@ def decide(
     cached: str = "which is the capital",
     threshold: float = 0.15,
     **guards: float,
-) -> Decision:
+) -> Weighed:
     def says(penalty: float) -> Callable[[str, str], float]:
         return lambda a, b, /: penalty
 
@@ -31,26 +32,26 @@ def decide(
 @pytest.mark.parametrize(
     ("decision", "expected"),
     [
-        (decide(0.15), Decision(True, "accepted")),
-        (decide(0.1501), Decision(False, "distance")),
-        (decide(math.nan), Decision(False, "distance")),
-        (decide(math.inf), Decision(False, "distance")),
-        (decide(2.0, threshold=2), Decision(True, "accepted")),
-        (decide(0.1, no=math.inf), Decision(False, "guard", "no", math.inf)),
-        (decide(0.1, some=0.04), Decision(True, "accepted", penalty=0.04)),
-        (decide(0.125, some=0.03125), Decision(False, "guard", "some", 0.03125)),
-        (decide(0.1, a=0.03125, b=0.0625), Decision(False, "guard", "b", 0.09375)),
-        (decide(0.1, no=math.nan), Decision(False, "guard", None, math.nan)),
-        (decide(0.0), Decision(False, "indistinct_embedding")),
-        (decide(1e-7), Decision(False, "indistinct_embedding")),
-        (decide(0.0, "a b", "b a"), Decision(False, "indistinct_embedding")),
-        (decide(0.0, "The capital!", "the capital?"), Decision(True, "accepted")),
-        (decide(0.0, "same", "same", no=math.inf), Decision(True, "accepted")),
-        (decide(0.0, "same", "same", threshold=0), Decision(True, "accepted")),
+        (decide(0.15), Weighed(True, "accepted")),
+        (decide(0.1501), Weighed(False, "distance")),
+        (decide(math.nan), Weighed(False, "distance")),
+        (decide(math.inf), Weighed(False, "distance")),
+        (decide(2.0, threshold=2), Weighed(True, "accepted")),
+        (decide(0.1, no=math.inf), Weighed(False, "guard", "no", math.inf)),
+        (decide(0.1, some=0.04), Weighed(True, "accepted", penalty=0.04)),
+        (decide(0.125, some=0.03125), Weighed(False, "guard", "some", 0.03125)),
+        (decide(0.1, a=0.03125, b=0.0625), Weighed(False, "guard", "b", 0.09375)),
+        (decide(0.1, no=math.nan), Weighed(False, "guard", None, math.nan)),
+        (decide(0.0), Weighed(False, "indistinct_embedding")),
+        (decide(1e-7), Weighed(False, "indistinct_embedding")),
+        (decide(0.0, "a b", "b a"), Weighed(False, "indistinct_embedding")),
+        (decide(0.0, "The capital!", "the capital?"), Weighed(True, "accepted")),
+        (decide(0.0, "same", "same", no=math.inf), Weighed(True, "accepted")),
+        (decide(0.0, "same", "same", threshold=0), Weighed(True, "accepted")),
     ],
     ids=range(16),
 )
-def test_decisions(decision: Decision, expected: Decision) -> None:
+def test_decisions(decision: Weighed, expected: Weighed) -> None:
     """Distance, guards and words decide; every refusal names its reason."""
     assert repr(decision) == repr(expected)
 
@@ -80,3 +81,10 @@ def test_default_guards() -> None:
     policy = DistancePolicy()
     near = Candidate("k", "How far is it in miles?", 0.01)
     assert policy.decide("How far is it in kilometers?", near, 0.15).reason == "guard"
+
+
+@pytest.mark.parametrize("guards", [{"x": 5}, ["numbers"], None, {1: lambda a, b: 0.0}])
+def test_bad_guards(guards: Any) -> None:
+    """What cannot be asked is refused, with what to write."""
+    with pytest.raises(ConfigurationError, match=r"guards=\{\*\*DEFAULT_GUARDS"):
+        DistancePolicy(0.1, guards)

@@ -104,7 +104,7 @@ def test_options_that_are_ours(scheme: str, option: str) -> None:
     """An option that could not be kept is refused by name, with what to write instead."""
     with pytest.raises(ConfigurationError, match=option.split("=")[0]) as caught:
         by_url(f"{scheme}?{option}", 0.5)
-    assert "redis_timeout=" in str(caught.value)
+    assert "Limits(redis=" in str(caught.value)
 
 
 def test_bytes() -> None:

@@ -23,8 +23,12 @@ from langchain_redis_semcache import (
     DistancePolicy,
     Explanation,
     Guard,
+    Index,
+    Limits,
     RedisSemanticCache,
+    Sliding,
     Stats,
+    Verified,
 )
 from langchain_redis_semcache.embedded import EmbeddedRedis, LocalEmbeddings
 from langchain_redis_semcache.events import BreakerChanged, Event, Failed, Hit, Miss
@@ -89,30 +93,33 @@ def with_everything(client: redis.asyncio.Redis) -> RedisSemanticCache:
     return RedisSemanticCache(
         LocalEmbeddings(),
         async_redis_client=client,
-        ttl=timedelta(days=1),
+        ttl=Sliding(timedelta(days=1)),
         namespace=lambda: "tenant-1",
         context="system",
         question=question,
         policy=Strict(),
         admission=admit,
-        max_temperature=0.0,
-        skip_time_sensitive=True,
-        refresh_ttl=True,
         mark_hits=True,
-        max_question_chars=None,
-        redis_timeout=timedelta(milliseconds=200),
-        embedding_timeout=2,
-        embedding_id="local-1",
-        index_type="flat",
-        vector_type="float16",
-        create_index=False,
+        limits=Limits(redis=timedelta(milliseconds=200), embedding=2, question_chars=None),
+        index=Index(kind="flat", vector="float16", create=False, embedding_id="local-1"),
         signing_key=[b"0123456789abcdef", "the one before, rotated out"],
         listeners=[listen],
     )
 
 
 def with_guards() -> RedisSemanticCache:
-    return RedisSemanticCache(guards={**DEFAULT_GUARDS, "length": same_length})
+    guards = {**DEFAULT_GUARDS, "length": same_length}
+    return RedisSemanticCache(policy=DistancePolicy(guards=guards))
+
+
+def with_a_verifier() -> RedisSemanticCache:
+    def verify(asked: str, cached: str, answer: str) -> bool:
+        return answer != ""
+
+    RedisSemanticCache(
+        admission=CompleteAnswers(max_temperature=0.0, skip_time_sensitive=True), ttl=60
+    )
+    return RedisSemanticCache(policy=Verified(DistancePolicy(0.15), verify, between=(0.05, 0.3)))
 
 
 def in_blocks(cache: RedisSemanticCache, model: BaseChatModel) -> None:

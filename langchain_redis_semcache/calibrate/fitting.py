@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..guards import Guard
-from ..policies.distance import Candidate
+from ..policies.decision import Candidate
 from ..policies.learned import LearnedPolicy, features
 from .bounds import Z, logistic
 from .labels import Labels

@@ -7,13 +7,11 @@ means is decided elsewhere; anything raised here counts as "no".
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from pydantic import BaseModel, Field
 
 from ..errors import ConfigurationError
-from .distance import Candidate, Decision, Policy, check_threshold
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseChatModel
@@ -24,11 +22,7 @@ __all__ = [
     "CrossEncoderVerifier",
     "Judge",
     "Verifier",
-    "VerifyMode",
-    "VerifyPolicy",
 ]
-
-VerifyMode = Literal["inline", "background"]
 
 
 class Verifier(Protocol):
@@ -45,49 +39,6 @@ class Verifier(Protocol):
 Judge: TypeAlias = Callable[[str, str, str], Any]
 """`judge(question, cached, fresh)`: whether the cached answer would have done, where the model has
 just given the fresh one. Sync or async; an object with `judge` and `ajudge` will do as well."""
-
-
-@dataclass(frozen=True, slots=True)
-class Verification:
-    """The cache's verifier and how it is used."""
-
-    verifier: Any
-    background: bool
-    timeout: float
-
-
-class VerifyPolicy:
-    """A policy whose candidates between two distances go to a verifier, vetoed ones excepted."""
-
-    def __init__(self, policy: Policy, between: tuple[float, float]) -> None:
-        try:
-            low, high = (check_threshold(distance) for distance in between)
-        except (TypeError, ValueError):
-            raise _bad_band(between) from None
-        if not low < high:
-            raise _bad_band(between)
-        if getattr(policy, "learner", None) is not None:
-            raise ConfigurationError(
-                "verifier= and a learning policy cannot be combined: what the verifier refuses "
-                "would not be measured"
-            )
-        self._policy = policy
-        self._low, self._high = low, high
-
-    @property
-    def distance_threshold(self) -> float:
-        return self._high
-
-    def decide(self, asked: str, candidate: Candidate, threshold: float) -> Decision:
-        policy = self._policy
-        plain = policy.decide(asked, candidate, min(threshold, policy.distance_threshold))
-        if candidate.distance + plain.penalty <= self._low and plain.accepted:
-            return plain
-        # Not accepted at this distance: the guards are asked as if it were near enough.
-        decision = policy.decide(asked, candidate, min(threshold, self._high))
-        if not decision.accepted:
-            return decision
-        return Decision(False, "would_be_verified", None, decision.penalty, verify=True)
 
 
 class _Reply(BaseModel):
@@ -190,10 +141,3 @@ class ChatModelJudge:
 def usable(subject: Any, method: str) -> bool:
     """Whether an object or a callable can be asked."""
     return callable(getattr(subject, method, None)) or callable(subject)
-
-
-def _bad_band(between: object) -> ConfigurationError:
-    return ConfigurationError(
-        "verify_between must be two cosine distances, the smaller one first, e.g. "
-        f"verify_between=(0.05, 0.25), not {between!r}"
-    )

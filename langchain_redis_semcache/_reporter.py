@@ -1,0 +1,233 @@
+"""Who hears of what happened: the counts, the log, and the application's listeners.
+
+Rule of this module: what a listener raises stops nobody; a failure is one line until it is over.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import fields
+from typing import Any, Literal
+
+from ._signals import let_through
+from .events import (
+    Audited,
+    BreakerChanged,
+    Bypassed,
+    Event,
+    Failed,
+    Hit,
+    Listener,
+    Miss,
+    Stored,
+    VerifierAsked,
+    Warned,
+)
+from .stats import Stats
+
+_LOGGER = logging.getLogger("langchain_redis_semcache")
+
+
+_ONLY_IDENTICAL = "identical questions are still served, reworded ones are not"
+_CONSEQUENCES = {
+    "search": _ONLY_IDENTICAL,
+    "embedding": _ONLY_IDENTICAL,
+    "store": "answers are not stored, stored ones are still served",
+    "model": "calls that bind objects without a repr of their own are left to the model",
+    "entry": "the model is asked and its answer replaces the entry",
+    "verifier": "questions that need it are answered by the model",
+    "judge": "the audit has less to go by",
+    "audit": "the audit has less to go by",
+}
+
+
+_BY_CALL = frozenset({"internal", "namespace", "question"})
+"""What fails in one call and works in the next: that it works says little."""
+QUIET_SECONDS = 60.0
+"""Such a failure is over when it has not been seen for so long."""
+
+
+class Log:
+    """Logs events: hits and misses at DEBUG, a failure as one WARNING until it is over.
+
+    The sentence is for people; programs find the event and its fields in `extra`, each with
+    "semcache_" before its name.
+    """
+
+    def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._name = name
+        self._clock = clock
+        self._failing: dict[str, float] = {}
+        """When it last failed, by stage."""
+
+    def __call__(self, event: Event, /) -> None:
+        if isinstance(event, Failed):
+            self._failed(event)
+        elif isinstance(event, Warned):
+            self._say(logging.WARNING, event, "%s: %s", event.setting, event.reason)
+        elif not _LOGGER.isEnabledFor(logging.DEBUG):
+            return
+        elif isinstance(event, BreakerChanged):
+            self._say(logging.DEBUG, event, "%s breaker %s", event.subject, event.state)
+        else:
+            self._say(logging.DEBUG, event, "%s", event)
+
+    def _failed(self, event: Failed) -> None:
+        # Consequences of a failure that was reported: a suspension, and that nothing can be
+        # stored where nothing can be reached.
+        known = event.error in ("suspended", "ClientOfAnotherLoop") or (
+            event.stage == "store" and "redis" in self._failing
+        )
+        new = event.stage not in self._failing and not known
+        if new or event.stage in self._failing:
+            self._failing[event.stage] = self._clock()
+        self._say(
+            logging.WARNING if new else logging.DEBUG,
+            event,
+            "%s failed (%s); %s%s",
+            event.stage,
+            event.error,
+            _CONSEQUENCES.get(event.stage, "chat calls go on without the cache"),
+            " (said once until it works again)" if new else "",
+        )
+
+    def _say(self, level: int, event: Event, sentence: str, *arguments: object) -> None:
+        if not _LOGGER.isEnabledFor(level):
+            return
+        extra: dict[str, Any] = {"semcache_event": type(event).__name__}
+        extra |= {"semcache_name": self._name}
+        extra |= {f"semcache_{one.name}": getattr(event, one.name) for one in fields(event)}
+        _LOGGER.log(level, "semcache %s: " + sentence, self._name, *arguments, extra=extra)
+
+    def recovered(self, stage: str) -> None:
+        """Say once that what had failed works again."""
+        failed = self._failing.get(stage)
+        if failed is None or (stage in _BY_CALL and self._clock() - failed < QUIET_SECONDS):
+            return
+        if self._failing.pop(stage, None) is not None:  # no other thread was faster
+            _LOGGER.info(
+                "semcache %s: %s works again",
+                self._name,
+                stage,
+                extra={
+                    "semcache_event": "Recovered",
+                    "semcache_name": self._name,
+                    "semcache_stage": stage,
+                },
+            )
+
+
+_VERDICTS = {True: "approved", False: "refused", None: "failed"}
+
+
+class Reporter:
+    """Counts events and hands them to the listeners."""
+
+    def __init__(self, name: str, listeners: Iterable[Listener]) -> None:
+        self._log = Log(name)
+        self._listeners = (self._log, *listeners)
+        self.lock = threading.Lock()
+        self._counts: Counter[str] = Counter()
+        self._reasons: dict[str, Counter[str]] = {
+            "misses": Counter(),
+            "vetoes": Counter(),
+            "bypassed": Counter(),
+            "failures": Counter(),
+            "verified": Counter(),
+            "audited": Counter(),
+        }
+        self._seconds = {"embedding": 0.0, "redis": 0.0, "verifier": 0.0}
+        self._breakers = {"redis": "closed", "store": "closed", "embedding": "closed"}
+        self._muted: ContextVar[bool] = ContextVar("semcache_muted", default=False)
+        self._said: set[Event] = set()
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Count and tell nothing of what this thread or task does inside of the block."""
+        token = self._muted.set(True)
+        try:
+            yield
+        finally:
+            self._muted.reset(token)
+
+    def emit(self, event: Event) -> None:
+        """Count an event and tell every listener; a listener's error stops nobody."""
+        # The state of a breaker is everybody's, whoever changed it.
+        if self._muted.get() and not isinstance(event, BreakerChanged):
+            return
+        self._count(event)
+        for listener in self._listeners:
+            try:
+                listener(event)
+            except Exception as error:
+                let_through(error)
+                _LOGGER.debug("semcache: a listener raised", exc_info=True)
+
+    def once(self, event: Event) -> None:
+        """Emit an event that says the same each time, the first time only."""
+        if event not in self._said and not self._muted.get():
+            self._said.add(event)
+            self.emit(event)
+
+    def recovered(self, stage: str) -> None:
+        """Note that a stage works; costs nothing while nothing had failed."""
+        self._log.recovered(stage)
+
+    def spent(self, subject: Literal["embedding", "redis"], seconds: float) -> None:
+        """Count one use of the embedder or of Redis."""
+        if self._muted.get():
+            return
+        with self.lock:
+            self._seconds[subject] += seconds
+            self._counts[subject] += 1
+
+    def stats(self) -> Stats:
+        with self.lock:
+            counts, seconds = self._counts, self._seconds
+            hits = counts["exact"] + counts["semantic"]
+            return Stats(
+                lookups=counts["lookups"],
+                hits=hits,
+                exact_hits=counts["exact"],
+                semantic_hits=counts["semantic"],
+                hit_rate=hits / max(1, counts["lookups"]),
+                stored=counts["stored"],
+                embeddings=counts["embedding"],
+                round_trips=counts["redis"],
+                mean_embedding_seconds=seconds["embedding"] / max(1, counts["embedding"]),
+                mean_redis_seconds=seconds["redis"] / max(1, counts["redis"]),
+                mean_verifier_seconds=seconds["verifier"]
+                / max(1, sum(self._reasons["verified"].values())),
+                breakers=dict(self._breakers),
+                **{name: dict(counter) for name, counter in self._reasons.items()},
+            )
+
+    def _count(self, event: Event) -> None:
+        with self.lock:
+            if isinstance(event, Hit):
+                self._counts["lookups"] += 1
+                self._counts[event.kind] += 1
+            elif isinstance(event, Miss):
+                self._counts["lookups"] += 1
+                self._reasons["misses"][event.reason] += 1
+                if event.guard:
+                    self._reasons["vetoes"][event.guard] += 1
+            elif isinstance(event, Stored):
+                self._counts["stored"] += 1
+            elif isinstance(event, Bypassed):
+                self._reasons["bypassed"][event.reason] += 1
+            elif isinstance(event, Failed):
+                self._reasons["failures"][event.stage] += 1
+            elif isinstance(event, VerifierAsked):
+                self._seconds["verifier"] += event.seconds
+                self._reasons["verified"][_VERDICTS[event.approved]] += 1
+            elif isinstance(event, Audited):
+                self._reasons["audited"]["right" if event.right else "wrong"] += 1
+            elif isinstance(event, BreakerChanged):
+                self._breakers[event.subject] = event.state

@@ -1,0 +1,80 @@
+"""Arguments of the constructor that are about one subject: limits, the index, a sliding ttl."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from ._checks import amount, one_of, seconds
+from .entry.schema import IndexType
+from .entry.vector import VectorType
+from .errors import ConfigurationError
+
+__all__ = ["Index", "Limits", "Sliding"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """How long and how large anything may be.
+
+    Args:
+        redis: Seconds that Redis may take in all per lookup or update.
+        embedding: Seconds that the embedder may take per call. None is for local models that
+            cannot hang: sync calls then embed in the caller's thread, 50 µs faster.
+        question_chars: Longer questions are served on an exact match only: an embedding model cuts
+            what exceeds its window (256 tokens, about 1000 characters, for small ones), and cosine
+            distance is blind to one changed word in a long text. None for no limit.
+        answer_bytes: Larger answers are neither stored nor served.
+    """
+
+    redis: float | timedelta = 0.5
+    embedding: float | timedelta | None = 2.0
+    question_chars: int | None = 1000
+    answer_bytes: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        seconds("redis", self.redis, "e.g. Limits(redis=0.5)")
+        if self.embedding is not None:
+            seconds("embedding", self.embedding, "e.g. Limits(embedding=2)")
+        if self.question_chars is not None:
+            amount("question_chars", self.question_chars, "e.g. Limits(question_chars=1000)")
+        amount("answer_bytes", self.answer_bytes, "e.g. Limits(answer_bytes=1_000_000)")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    """How vectors are kept and searched.
+
+    Args:
+        kind: "hnsw" (flat as the cache grows) or "flat" (exact, for some thousand entries).
+        vector: "float32", or "float16"/"bfloat16" for half the memory.
+        create: False where another process or an administrator creates the index.
+        embedding_id: Names the embedding model where its class and model name do not.
+    """
+
+    kind: IndexType = "hnsw"
+    vector: VectorType = "float32"
+    create: bool = True
+    embedding_id: str | None = None
+
+    def __post_init__(self) -> None:
+        one_of("kind", self.kind, ("hnsw", "flat"))
+        one_of("vector", self.vector, ("float32", "float16", "bfloat16"))
+        if not isinstance(self.create, bool):
+            raise ConfigurationError(f"create must be True or False, not {self.create!r}")
+        named = self.embedding_id is None or isinstance(self.embedding_id, str)
+        if not named or self.embedding_id == "":
+            raise ConfigurationError(
+                "embedding_id must be a non-empty string that changes with the embedding model, "
+                f"e.g. Index(embedding_id='minilm-v2'), not {self.embedding_id!r}"
+            )
+
+
+@dataclass(frozen=True)
+class Sliding:
+    """A ttl that begins anew whenever the entry is served: `ttl=Sliding(3600)`."""
+
+    ttl: float | timedelta
+
+    def __post_init__(self) -> None:
+        seconds("ttl", self.ttl, "e.g. ttl=Sliding(3600)")

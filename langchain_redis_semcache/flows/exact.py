@@ -1,0 +1,85 @@
+"""The identical question: its key is computable, so its entry is fetched directly.
+
+Rule of this module: an alias is a pointer, one more wording of an entry that exists. It is followed
+only to the very answer that it was made for: what was deleted, replaced or has expired is gone
+under every wording.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .._effects import Command, ErrorReply, Flow
+from ..entry import query
+from ..entry.candidate import Candidate
+from ..question.digest import raw
+from .audit import Learning
+from .calls import Asked, Calls, Result
+from .serve import Server
+
+
+class ExactLookup:
+    """Finds the entry of an identical question, under its own key or another's."""
+
+    def __init__(
+        self, calls: Calls, server: Server, fields: tuple[str, ...], learning: Learning | None
+    ) -> None:
+        self._calls = calls
+        self._server = server
+        self._learning = learning
+        self._fields = ("response", "created_at", "of", *fields)
+        self._names = tuple(name.encode() for name in self._fields)
+
+    def look(self, asked: Asked) -> Flow[Result | None]:
+        """Return the hit, or a miss where nothing else can be tried, or None: go on."""
+        commands: list[Command] = [("HMGET", asked.key, *self._fields)]
+        if self._learning is not None:
+            commands += self._learning.refresh()
+        reply, *counts = yield from self._calls.send(asked, commands)
+        if self._learning is not None and counts:
+            self._learning.absorb(counts[0])
+        if isinstance(reply, ErrorReply):
+            return self._refused(asked, reply)
+        self._calls.reporter.recovered("redis")
+        fields = self._read(reply)
+        if fields is None:
+            return None
+        fields[b"prompt"] = raw(asked.text)
+        found = Candidate(asked.key, asked.text, 0.0, None, fields)
+        if fields[b"of"] is not None:
+            return (yield from self._follow(asked, found))
+        if fields[b"response"] is None:
+            return None
+        return (yield from self._server.serve(asked, found, "exact"))
+
+    def _follow(self, asked: Asked, alias: Candidate) -> Flow[Result | None]:
+        target = query.text(alias.fields[b"of"])
+        ours = target.startswith(self._calls.settings.schema.start(asked.scope))
+        if not ours or not self._server.authentic(alias):
+            self._calls.failed("lookup", "entry", "Unsigned" if ours else "Unreadable")
+            return None
+        fetch = ("HMGET", target, *self._fields, "prompt")
+        (reply,) = yield from self._calls.send(asked, [fetch])
+        if isinstance(reply, ErrorReply):
+            return self._refused(asked, reply)
+        fields = self._read(reply, b"prompt")
+        if fields is None or fields[b"response"] is None:
+            return None
+        if fields[b"created_at"] != alias.fields[b"created_at"]:
+            return None
+        found = Candidate(target, query.text(fields[b"prompt"]), 0.0, None, fields)
+        return (yield from self._server.serve(asked, found, "exact"))
+
+    def _read(self, reply: Any, *further: bytes) -> dict[bytes, Any] | None:
+        names = (*self._names, *further)
+        if not isinstance(reply, (list, tuple)) or len(reply) != len(names):
+            return None
+        if reply[0] is None and reply[2] is None:
+            return None
+        return dict(zip(names, reply, strict=True))
+
+    def _refused(self, asked: Asked, reply: ErrorReply) -> Result | None:
+        # A key of another type under our name is nobody's answer; the store replaces it.
+        stage = "entry" if reply.code == "WRONGTYPE" else "redis"
+        self._calls.failed("lookup", stage, reply.code)
+        return None if stage == "entry" else self._calls.miss(asked, "redis_unavailable")

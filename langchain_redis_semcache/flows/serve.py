@@ -1,0 +1,97 @@
+"""From a stored entry to an answer: only what can be trusted and decoded is served.
+
+Rule of this module: whatever is stored may have been written by anybody; what is not exactly as
+this version writes it is a miss and an event, and nothing of it is decoded before it is trusted.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Literal
+
+from .._effects import LARGE, Flow, Work
+from ..entry.answer import DecodeError, decode, has_tool_calls
+from ..entry.candidate import Candidate
+from ..events import Hit
+from .calls import Asked, Calls, Result
+
+CLOCK_SKEW = 60.0
+"""Seconds by which the clocks of two machines may differ."""
+
+
+class Server:
+    """Serves the entries of one cache."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+        self._settings = calls.settings
+
+    def serve(
+        self, asked: Asked, found: Candidate, kind: Literal["exact", "semantic"]
+    ) -> Flow[Result]:
+        """Turn a stored answer into a hit, unless it cannot be trusted or decoded."""
+        data = found.fields.get(b"response")
+        if isinstance(data, bytes) and len(data) > self._settings.max_answer_bytes:
+            # Nobody stored that on purpose, and decoding it may take seconds.
+            return self._unreadable(asked, found, "TooLarge")
+        if not isinstance(data, bytes):
+            return self._unreadable(asked, found, "Unreadable")
+        if not self.authentic(found):
+            return self._unreadable(asked, found, "Unsigned")
+        age = _age(found.fields.get(b"created_at"))
+        mark = None
+        if self._settings.mark_hits:
+            mark = {"kind": kind, "distance": found.distance, "entry": found.entry, "age": age}
+        try:
+            # Nearly every answer is small: it need not go by the driver, nor wait for its turn.
+            if len(data) <= LARGE:
+                generations = decode(data, mark)
+            else:
+                generations = yield Work(lambda: decode(data, mark), len(data))
+        except DecodeError as error:
+            return self._unreadable(asked, found, str(error))
+        if kind == "semantic" and has_tool_calls(generations):
+            return self._calls.miss(asked, "tool_calls", found)
+        hit = Hit(
+            kind=kind,
+            distance=found.distance,
+            entry=found.entry,
+            age=age,
+            model=asked.model,
+            embedding_seconds=asked.embedding_seconds,
+            redis_seconds=asked.redis_seconds,
+        )
+        refresh = _milliseconds(found.fields.get(b"ttl")) if self._settings.sliding else None
+        return Result(generations, hit, refresh=refresh)
+
+    def authentic(self, found: Candidate) -> bool:
+        """Tell whether an entry was signed with our key, for its place, and has not outlived it."""
+        signer = self._settings.signer
+        if signer is None:
+            return True
+        if not signer.verify(found.entry, found.fields):
+            return False
+        lifetime = _milliseconds(found.fields.get(b"ttl"))
+        if lifetime is None or self._settings.sliding:
+            return True
+        # Redis has removed it by then: somebody has put it back.
+        return _age(found.fields.get(b"created_at")) <= lifetime / 1000 + CLOCK_SKEW
+
+    def _unreadable(self, asked: Asked, found: Candidate, error: str) -> Result:
+        self._calls.failed("lookup", "entry", error)
+        return self._calls.miss(asked, "unreadable_entry", found)
+
+
+def _milliseconds(stored: object) -> int | None:
+    # A century has 13 digits; int() of thousands would raise.
+    usable = isinstance(stored, bytes) and stored.isdigit() and len(stored) <= 15
+    return int(stored) if isinstance(stored, bytes) and usable else None
+
+
+def _age(created: object) -> float:
+    try:
+        age = time.time() - float(created)  # type: ignore[arg-type]  # whatever is stored
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
+    return max(0.0, age) if math.isfinite(age) else 0.0

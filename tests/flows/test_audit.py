@@ -1,0 +1,216 @@
+"""The cache's side of an audit: what is compared when, by whom, and what is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration
+
+from langchain_redis_semcache._effects import (
+    Ask,
+    AskFailedError,
+    Embed,
+    EmbeddingUnavailableError,
+    ErrorReply,
+    Later,
+    RedisUnavailableError,
+    Send,
+    Work,
+)
+from langchain_redis_semcache._reporter import Reporter
+from langchain_redis_semcache.entry.answer import encode
+from langchain_redis_semcache.entry.schema import Schema
+from langchain_redis_semcache.events import Audited, Event, Failed
+from langchain_redis_semcache.flows.audit import Learning, distance
+from langchain_redis_semcache.policies import AuditPolicy, Candidate
+from langchain_redis_semcache.policies.decision import Measured
+
+ASKED = "Which city serves as the capital?"
+
+
+def threshold(policy: AuditPolicy) -> float:
+    return policy.report.threshold
+
+
+class FakeCalls:
+    """As much of `Calls` as learning needs."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+        self.reporter = Reporter("test", [self.events.append])
+        self.settings = self
+        self.schema = Schema("app", "model", "float32", "hnsw")
+
+    def failed(self, operation: Any, stage: str, error: str) -> None:
+        self.reporter.emit(Failed(operation, stage, error))
+
+
+def told(text: str, **fields: Any) -> list[ChatGeneration]:
+    return [ChatGeneration(message=AIMessage(text, **fields))]
+
+
+def pending(
+    answer: Sequence[Any] | bytes, reason: str = "distance"
+) -> tuple[str, Candidate, Measured]:
+    data = answer if isinstance(answer, bytes) else encode(answer)
+    decision = Measured(False, reason, score=0.1, compare=True)
+    return ASKED, Candidate("app::x:cached", "?", 0.1, None, {b"response": data}), decision
+
+
+def compared(learning: Learning, fresh: Sequence[Any], replies: Iterator[Any]) -> list[Any]:
+    """Run a comparison with these replies; return what was requested."""
+    requests: list[Any] = []
+    flow: Any = learning.compare("app::x:fresh", fresh)
+    later = next(flow, None)
+    if later is None:
+        return requests
+    assert isinstance(later, Later)
+    inner: Any = later.flow
+    try:
+        request = next(inner)
+        while True:
+            requests.append(request)
+            reply: Any = done(request) if isinstance(request, Work) else next(replies)
+            raised = isinstance(reply, Exception)
+            request = inner.throw(reply) if raised else inner.send(reply)
+    except StopIteration:
+        return [r for r in requests if not isinstance(r, Work)]
+
+
+def done(work: Work) -> Any:
+    try:
+        return work.function()
+    except Exception as error:
+        return error
+
+
+SUSPENDED = EmbeddingUnavailableError("suspended", suspended=True)
+CALL = {"name": "send", "args": {}, "id": "1"}
+
+
+@pytest.mark.parametrize(
+    ("cached", "fresh", "replies", "verdict"),
+    [
+        ("Paris.", "paris", [[1]], True),
+        ("Paris", "Lyon", [[1.0, 0.0], [0.0, 1.0], [1]], False),
+        ("Paris", "It is Paris", [[1.0, 0.0], [2.0, 0.1], [1]], True),
+        ("Paris", "Lyon", [[1.0, 0.0], [1.0]], None),
+        ("Paris", "Lyon", [SUSPENDED], None),
+        ("Paris", "Lyon", [[1.0, 0.0], "no vector"], None),
+        ("Paris", " ", [], None),
+    ],
+)
+def test_the_default_judge_compares_texts_and_then_embeddings(
+    cached: str, fresh: str, replies: list[Any], verdict: bool | None
+) -> None:
+    """The same words are right without an embedding; what cannot be compared is no verdict."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy())
+    one.remember("app::x:fresh", *pending(told(cached)))
+    requests = compared(one, told(fresh), iter(replies))
+    found = [event.right for event in calls.events if isinstance(event, Audited)]
+    assert found == ([] if verdict is None else [verdict])
+    assert all(isinstance(request, (Embed, Send)) for request in requests)
+
+
+@pytest.mark.parametrize(
+    ("cached", "fresh"),
+    [
+        (told("", tool_calls=[CALL]), told("Paris")),
+        (told("Paris"), told("", tool_calls=[CALL])),
+        (b"not json", told("Paris")),
+        (told(""), told("Paris")),
+    ],
+)
+def test_what_cannot_be_an_answer_is_not_compared(cached: Any, fresh: Any) -> None:
+    """Tool calls, unreadable entries and empty answers say nothing about meaning."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy())
+    one.remember("app::x:fresh", *pending(cached))
+    assert compared(one, fresh, iter([])) == []
+    assert calls.events == []
+
+
+@pytest.mark.parametrize(
+    ("right", "commands"),
+    [(True, {"HINCRBY": 2}), (False, {"HINCRBY": 3, "EVAL": 2})],
+)
+def test_a_verdict_is_one_round_trip(right: bool, commands: dict[str, int]) -> None:
+    """Counts go to one hash beside the entries; a wrong one narrows both entries as well."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy(judge=lambda *texts: right))
+    one.remember("app::x:fresh", *pending(told("Paris"), "audit"))
+    ask, send = compared(one, told("Lyon"), iter([right, [1]]))
+    assert isinstance(ask, Ask)
+    assert ask.subject(*ask.arguments) is right
+    assert send.write
+    counted: dict[str, int] = {}
+    for command in send.commands:
+        counted[command[0]] = counted.get(command[0], 0) + 1
+    assert counted == commands
+    assert {c[1] for c in send.commands if c[0] == "HINCRBY"} == {one._key}
+    assert not one._key.startswith(calls.schema.prefix)
+    assert one._key.startswith(calls.schema.root)
+    assert calls.events == [Audited(right, 0.1, "app::x:cached", "audit")]
+    assert compared(one, told("Lyon"), iter([])) == []
+
+
+@pytest.mark.parametrize(
+    ("replies", "stage"),
+    [
+        ([AskFailedError("TimeoutError")], "judge"),
+        ([True, RedisUnavailableError("ConnectionError")], "audit"),
+        ([True, [1, ErrorReply("NOPERM", "NOPERM no")]], "audit"),
+    ],
+)
+def test_what_fails_is_reported_and_no_more(replies: list[Any], stage: str) -> None:
+    """Neither a judge nor Redis can do more harm than to leave less evidence."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy(judge=lambda *texts: True))
+    one.remember("app::x:fresh", *pending(told("Paris")))
+    compared(one, told("Lyon"), iter(replies))
+    assert [e.stage for e in calls.events if isinstance(e, Failed)] == [stage]
+
+
+def test_what_waits_for_an_answer_is_bounded() -> None:
+    """Calls whose model never answers cost a fixed amount of memory."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy())
+    for n in range(1000):
+        one.remember(f"key{n}", *pending(told("x" * 100)))
+    assert len(one._pending) == 256
+    for n in range(100):
+        one.remember(f"key{n}", *pending(b"x" * 1_000_000))
+        one.remember(f"key{n}", *pending(b"x" * 1_000_000))
+    assert len(one._pending) == 16
+    one.start_afresh()
+
+
+@pytest.mark.parametrize(
+    ("reply", "judged"),
+    [
+        ({b"enforce:0.4:n10": b"70", b"enforce:0.4:m10": b"70"}, True),
+        ([b"enforce:0.4:n10", b"70", b"enforce:0.4:m10", b"70"], True),
+        ([b"enforce:0.4:n10", b"many", b"odd"], False),
+        (ErrorReply("WRONGTYPE", "WRONGTYPE"), False),
+        (None, False),
+    ],
+)
+def test_the_shared_counts_are_read_in_both_protocols(reply: Any, judged: bool) -> None:
+    """And whatever else is stored there is no evidence."""
+    calls: Any = FakeCalls()
+    policy = AuditPolicy(0.05)
+    one = Learning(calls, policy)
+    assert one.refresh() == [("HGETALL", one._key)]
+    assert one.refresh() == []
+    one.absorb(reply)
+    assert (threshold(policy) > 0) is judged
+
+
+def test_distance_is_cosine_distance() -> None:
+    """Length does not matter, direction does."""
+    assert distance([1.0, 0.0], [3.0, 0.0]) == pytest.approx(0)
+    assert distance([1.0, 0.0], [0.0, 2.0]) == pytest.approx(1)

@@ -1,0 +1,49 @@
+"""An identical question: found by its key, with one round trip and no embedding."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from langchain_redis_semcache.events import Hit
+from tests.lab import (
+    ANSWER,
+    ASKED,
+    NO_INDEX,
+    Lab,
+    direction,
+    script,
+    stocked,
+)
+
+
+def test_exact_hit() -> None:
+    """An identical question costs one round trip and no embedding."""
+    lab = stocked()
+    assert lab.lookup(ASKED) == ANSWER
+    assert lab.world.names == ["HMGET"]
+    assert isinstance(lab.last, Hit)
+    assert (lab.last.kind, lab.last.distance, lab.last.model) == ("exact", 0.0, "m1")
+    assert 0 <= lab.last.age < 60
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [None, b"OK", 7, [], [None], [b"{}", b"1.0"], [None] * 3, [None, b"1.0", None], {}],
+    ids=str,
+)
+def test_no_entry(reply: Any) -> None:
+    """Whatever else Redis says, it is no entry: the search goes on."""
+    lab = Lab()
+    lab.lookup(ASKED, answer=script([reply], direction(0), [NO_INDEX]))
+    assert lab.last.reason == "no_candidate"
+
+
+def test_an_alias_of_nothing() -> None:
+    """An alias that points out of its scope is no entry either."""
+    lab = Lab()
+    of = f"{lab.core.settings.schema.prefix}x".encode()
+    lab.lookup(ASKED, answer=script([[None, b"1.0", of]], direction(0), [NO_INDEX]))
+    assert lab.last.reason == "no_candidate"
+    assert lab.reporter.stats().failures == {"entry": 1}

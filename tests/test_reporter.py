@@ -1,0 +1,196 @@
+"""Events are counted, told and logged once; nobody is stopped by a listener."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from langchain_redis_semcache._reporter import Log, Reporter
+from langchain_redis_semcache.events import (
+    Event,
+    Failed,
+    Warned,
+)
+from langchain_redis_semcache.stats import Stats
+from tests.test_events import EVENTS
+
+
+def test_stats() -> None:
+    """Every event is counted, misses and failures by their reason."""
+    reporter = Reporter("app", [])
+    for event in EVENTS:
+        reporter.emit(event)
+    reporter.spent("embedding", 0.5)
+    reporter.spent("redis", 0.25)
+    reporter.spent("redis", 0.25)
+    stats = reporter.stats()
+    assert stats == Stats(
+        lookups=4,
+        hits=2,
+        hit_rate=0.5,
+        exact_hits=1,
+        semantic_hits=1,
+        misses={"distance": 1, "guard": 1},
+        vetoes={"numbers": 1},
+        stored=1,
+        bypassed={"bypass": 1},
+        failures={"redis": 1},
+        embeddings=1,
+        round_trips=2,
+        mean_embedding_seconds=0.5,
+        mean_redis_seconds=0.25,
+        breakers={"redis": "open", "store": "closed", "embedding": "closed"},
+    )
+
+
+def test_stats_are_a_snapshot() -> None:
+    """What was read stays as it was."""
+    reporter = Reporter("app", [])
+    stats = reporter.stats()
+    reporter.emit(EVENTS[2])
+    assert (stats.lookups, dict(stats.misses), stats.hit_rate) == (0, {}, 0.0)
+    assert Stats().misses == Stats().breakers == {}
+
+
+def test_counts_under_threads() -> None:
+    """No count is lost between threads."""
+    reporter = Reporter("app", [])
+
+    def emit() -> None:
+        for _ in range(500):
+            reporter.emit(EVENTS[0])
+            reporter.spent("embedding", 1)
+
+    threads = [threading.Thread(target=emit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (reporter.stats().exact_hits, reporter.stats().embeddings) == (2000, 2000)
+
+
+def test_listeners(caplog: pytest.LogCaptureFixture) -> None:
+    """Each listener gets each event; one that raises stops nobody."""
+    seen: list[Event] = []
+
+    def broken(event: Event) -> None:
+        raise RuntimeError("in a listener")
+
+    reporter = Reporter("app", (listener for listener in (broken, seen.append)))
+    for event in EVENTS:
+        reporter.emit(event)
+    assert seen == EVENTS
+    assert not [r for r in caplog.records if "listener" in r.message and r.levelno > logging.DEBUG]
+
+
+def test_muted() -> None:
+    """Inside of the block nothing is counted or told but what a breaker does."""
+    seen: list[Event] = []
+    reporter = Reporter("app", [seen.append])
+    with reporter.muted():
+        for event in EVENTS:
+            reporter.emit(event)
+        reporter.spent("embedding", 1.0)
+    assert seen == EVENTS[-1:]
+    assert (reporter.stats().lookups, reporter.stats().embeddings) == (0, 0)
+    reporter.emit(EVENTS[0])
+    assert reporter.stats().lookups == 1
+
+
+def test_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """A failure is one warning until it is over, and its end is said once."""
+    caplog.set_level(logging.INFO)
+    reporter = Reporter("app", [])
+    for _ in range(3):
+        reporter.emit(Failed("lookup", "redis", "TimeoutError"))
+    reporter.recovered("redis")
+    reporter.recovered("redis")
+    reporter.emit(Failed("lookup", "redis", "OOM"))
+    texts = [(r.levelname, r.getMessage()) for r in caplog.records]
+    assert [level for level, _ in texts] == ["WARNING", "INFO", "WARNING"]
+    assert texts[0][1].startswith("semcache app: redis failed (TimeoutError); chat calls go on")
+    assert texts[1][1] == "semcache app: redis works again"
+    assert caplog.records[0].semcache_stage == "redis"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("stage", ["internal", "namespace", "question"])
+def test_a_hook_is_believed_after_a_minute(stage: str, caplog: pytest.LogCaptureFixture) -> None:
+    """What fails in one call and works in the next is one warning, with an end when it is quiet."""
+    caplog.set_level(logging.INFO)
+    now = [0.0]
+    log = Log("app", lambda: now[0])
+    for at in (0.0, 30.0, 80.0):
+        now[0] = at
+        log(Failed("lookup", stage, "KeyError"))
+        log.recovered(stage)
+    now[0] = 139.0
+    log.recovered(stage)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    now[0] = 140.0
+    for _ in range(2):
+        log.recovered(stage)
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    log(Failed("lookup", stage, "KeyError"))
+    assert caplog.records[-1].levelname == "WARNING"
+
+
+def test_each_stage_warns(caplog: pytest.LogCaptureFixture) -> None:
+    """Another stage's failure is another warning, and says what still works."""
+    reporter = Reporter("app", [])
+    for stage in ("store", "redis", "search", "embedding", "entry"):
+        reporter.emit(Failed("lookup", stage, "E"))
+    warnings = [r.getMessage() for r in caplog.records if r.levelno == logging.WARNING]
+    assert len(warnings) == 5
+    assert "stored ones are still served" in warnings[0]
+    assert "identical questions are still served" in warnings[2]
+
+
+def test_suspension_is_no_news(caplog: pytest.LogCaptureFixture) -> None:
+    """What the breaker kept back is counted but not warned about, before and after."""
+    reporter = Reporter("app", [])
+    reporter.emit(Failed("lookup", "redis", "suspended"))
+    assert not [r for r in caplog.records if r.levelno >= logging.INFO]
+    reporter.emit(Failed("lookup", "redis", "TimeoutError"))
+    assert [r.levelname for r in caplog.records if r.levelno >= logging.INFO] == ["WARNING"]
+    assert dict(reporter.stats().failures) == {"redis": 2}
+
+
+def test_log_levels(caplog: pytest.LogCaptureFixture) -> None:
+    """Everything but failures is at DEBUG, and formatted only where DEBUG is on."""
+    log = Log("app")
+    caplog.set_level(logging.DEBUG)
+    for event in EVENTS:
+        log(event)
+    assert sum(r.levelno > logging.DEBUG for r in caplog.records) == 1
+    assert len(caplog.records) == len(EVENTS)
+    caplog.clear()
+    caplog.set_level(logging.INFO, "langchain_redis_semcache")
+    log(EVENTS[0])
+    assert not caplog.records
+
+
+def test_an_outage_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
+    """That nothing can be stored where nothing can be reached is no news."""
+    reporter = Reporter("name", ())
+    reporter.emit(Failed("lookup", "redis", "TimeoutError"))
+    reporter.emit(Failed("update", "store", "TimeoutError"))
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    reporter.recovered("redis")
+    reporter.emit(Failed("update", "store", "OOM"))
+    assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+def test_a_setting_that_is_hardly_meant(caplog: pytest.LogCaptureFixture) -> None:
+    """A warning about a setting is a line whose fields a program can read."""
+    Reporter("app", ()).emit(Warned("distance_threshold", "0.9 accepts nearly everything"))
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    fields = {name: value for name, value in vars(record).items() if name.startswith("semcache_")}
+    assert fields == {
+        "semcache_event": "Warned",
+        "semcache_name": "app",
+        "semcache_setting": "distance_threshold",
+        "semcache_reason": "0.9 accepts nearly everything",
+    }
