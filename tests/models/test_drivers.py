@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessageChunk, HumanMessage
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_core.rate_limiters import BaseRateLimiter
@@ -17,7 +18,18 @@ from langgraph.checkpoint.memory import InMemorySaver
 from pydantic import Field
 
 from langchain_redis_semcache.models import cached, enable_streaming
-from tests.models.lab import QUESTION, STATE, TEXT, Both, Counted, Sync, graph, total
+from tests.models.lab import (
+    QUESTION,
+    STATE,
+    TEXT,
+    Both,
+    Counted,
+    Sync,
+    Whole,
+    graph,
+    look_up,
+    total,
+)
 
 
 class Broken(Both):
@@ -323,3 +335,63 @@ async def test_the_models_context(way: str, made: Any) -> None:
     SEEN.set("here")
     await read(cached(made(Looking)), way)
     assert seen == ["here"]
+
+
+# -- models of other kinds ----------------------------------------------------------------------
+
+
+class Native(Both):
+    """Speaks LangChain's v3 events itself, beside its stream."""
+
+    def _stream_chat_model_events(self, *args: Any, **kwargs: Any) -> Any:
+        raise AssertionError("a view goes by the stream, which the cache can answer")
+
+    _astream_chat_model_events = _stream_chat_model_events
+
+
+class Awaited(Whole):
+    """Streams where it is awaited and nowhere else."""
+
+    async def _astream(self, *args: Any, **kwargs: Any) -> AsyncIterator[ChatGenerationChunk]:
+        for chunk in Sync.chunks(self, args[0], None):  # type: ignore[arg-type]
+            yield chunk
+
+
+async def test_native_events(made: Any, counted: Counted) -> None:
+    """A model with v3 events of its own is served in v3 as well."""
+    model = cached(made(Native))
+    for _ in range(2):
+        assert model.stream_events(QUESTION, version="v3").output.text == TEXT
+        assert (await (await model.astream_events(QUESTION, version="v3")).output).text == TEXT
+    assert counted.take() == (4, 1, 1)
+
+
+async def test_async_only(made: Any, counted: Counted) -> None:
+    """A model that streams only where it is awaited does so, and is invoked elsewhere."""
+    model = cached(made(Awaited))
+    assert type(model)._stream is BaseChatModel._stream
+    for _ in range(2):
+        assert total(await read(model, "async")).text == TEXT
+        assert [message.text for message in await read(model, "sync")] == [TEXT]
+    assert counted.take() == (4, 1, 1)
+
+
+@pytest.mark.parametrize("disabled", [True, "tool_calling"])
+async def test_disabled(disabled: Any, made: Any, counted: Counted) -> None:
+    """`disable_streaming` makes one message of a stream, looked up and stored once."""
+    model = cached(made(Both, disable_streaming=disabled)).bind_tools([look_up])
+    for way in ("sync", "async"):
+        assert len(await read(model, way)) == 1
+    assert counted.take() == (2, 1, 1)
+
+
+async def test_streaming_always(made: Any, counted: Counted) -> None:
+    """A model that streams even in `invoke` is looked up once, not again by its stream."""
+
+    class Streaming(Both):
+        streaming: bool = True
+
+    model = cached(made(Streaming, streaming=True))
+    for _ in range(2):
+        assert (await model.ainvoke(QUESTION)).text == model.invoke(QUESTION).text == TEXT
+    assert counted.take() == (4, 1, 1)
