@@ -105,3 +105,8 @@ class AskFailedError(Exception):
     def __init__(self, label: str) -> None:
         super().__init__(label)
         self.label = label
+
+
+def as_text(reply: object) -> str:
+    """Return a string that Redis answered, whether the client in between decodes or not."""
+    return reply.decode(errors="replace") if isinstance(reply, bytes) else str(reply)

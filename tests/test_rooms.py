@@ -44,12 +44,9 @@ TESTED_ELSEWHERE = {
     "entry/candidate.py": "one shape, nothing that decides",
     "policies/decision.py": "shapes and their checks: tests/policies/test_distance.py",
     "policies/evidence.py": "what an audit concludes: tests/policies/test_audit.py",
-    "transport/cluster.py": "being rewritten",
-    "transport/line.py": "being rewritten",
-    "transport/on_loop.py": "being rewritten",
-    "transport/resp.py": "being rewritten",
-    "transport/stream.py": "being rewritten",
-    "transport/sync.py": "being rewritten",
+    "transport/deadline.py": "sockets: integration_tests/test_deadline.py",
+    "transport/on_loop.py": "connections: integration_tests/test_clients.py and faults/",
+    "transport/sync.py": "connections: integration_tests/test_clients.py and faults/",
 }
 # Tests of no single module.
 OF_NO_MODULE = {
@@ -60,7 +57,6 @@ OF_NO_MODULE = {
 LONG = {"cache.py": "the face: a constructor, and a docstring and a line for each method"}
 LONG_FUNCTIONS = {
     "cache.py:__init__": "a constructor: it only names",
-    "transport/connect.py:_sentinel": "being rewritten",
 }
 
 

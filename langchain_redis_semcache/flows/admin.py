@@ -16,6 +16,7 @@ from .._effects import (
     Flow,
     RedisUnavailableError,
     Send,
+    as_text,
 )
 from ..entry.query import parse_keys
 from ..entry.schema import tag_id
@@ -108,7 +109,7 @@ def _delete_tagged_by_scan(core: Core, wanted: set[str]) -> Flow[int]:
         tagged = [
             key
             for key, value in zip(keys, fields, strict=True)
-            if isinstance(value, bytes) and wanted & set(_text(value).split(","))
+            if isinstance(value, bytes) and wanted & set(as_text(value).split(","))
         ]
         deleted += (yield from _unlink(tagged)) if tagged else 0
         if cursor == "0":
@@ -118,7 +119,7 @@ def _delete_tagged_by_scan(core: Core, wanted: set[str]) -> Flow[int]:
 def _scan(core: Core, cursor: str) -> Flow[tuple[str, list[Any]]]:
     pattern = f"{core.settings.schema.root}*"
     (reply,) = yield from _send([("SCAN", cursor, "MATCH", pattern, "COUNT", BATCH)])
-    return _text(reply[0]), list(reply[1])
+    return as_text(reply[0]), list(reply[1])
 
 
 def _unlink(keys: Sequence[Any]) -> Flow[int]:
@@ -133,7 +134,7 @@ def _indexes(core: Core) -> Flow[list[str] | None]:
     (reply,) = yield from _send([("FT._LIST",)], tolerated=("unknown command", "permission"))
     if isinstance(reply, ErrorReply):
         return None
-    return sorted(name for name in map(_text, reply) if name.startswith(root))
+    return sorted(name for name in map(as_text, reply) if name.startswith(root))
 
 
 def _send(commands: Sequence[Command], tolerated: tuple[str, ...] = ()) -> Flow[Sequence[Any]]:
@@ -148,7 +149,3 @@ def _send(commands: Sequence[Command], tolerated: tuple[str, ...] = ()) -> Flow[
             name = commands[0][0]
             raise CacheUnavailableError(f"Redis refused {name!s}: {reply.code}")
     return replies
-
-
-def _text(value: Any) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)

@@ -10,7 +10,7 @@ import random
 from collections.abc import Generator, Sequence
 from typing import Any
 
-from .._effects import Command, ErrorReply
+from .._effects import Command, ErrorReply, as_text
 
 KEYLESS = frozenset({"FT.CREATE", "FT.DROPINDEX", "FT.SEARCH", "FT._LIST", "PING", "SCAN"})
 
@@ -37,25 +37,21 @@ def plan(command: Command, primaries: Sequence[str], owner: str) -> Plan:
     if not good:
         return next((reply for reply in replies if reply.code != "MOVED"), replies[0])
     if name == "FT._LIST":
-        return sorted({_text(index) for reply in good for index in reply})
+        return sorted({as_text(index) for reply in good for index in reply})
     return good[0]
 
 
 def _scan(command: Command, nodes: list[str]) -> Plan:
     """Walk node after node; the cursor names the node as well."""
-    wanted, _, cursor = _text(command[1]).rpartition("|")
+    wanted, _, cursor = as_text(command[1]).rpartition("|")
     node = next((node for node in nodes if node >= wanted), None)
     if node is None:  # the last one has left the cluster
         return ["0", []]
     reply = yield node, ("SCAN", cursor if node == wanted else "0", *command[2:])
     if isinstance(reply, ErrorReply):
         return reply
-    cursor = _text(reply[0])
+    cursor = as_text(reply[0])
     if cursor != "0":
         return [f"{node}|{cursor}", reply[1]]
     following = next((other for other in nodes if other > node), None)
     return ["0" if following is None else f"{following}|0", reply[1]]
-
-
-def _text(value: Any) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -14,20 +14,23 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
+from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import ResponseError
+
 from .._effects import Command
 from ..bounded.threads import Workers
 from .conversation import ask, is_cluster
 from .idle import Idle
 from .pace import Pace
-from .replies import demoted, unpack_transaction, unsendable, wire
-from .stream import Stream
+from .replies import demoted, error_reply, pack, unpack_transaction, unsendable, wire
 from .sync import ClientLink
-from .wire import PENDING, pack
 
 MAX_CONNECTIONS = 4
 """Per loop. More add nothing: what waits for one is gathered into the next pipeline."""
 MAX_GATHERED = 128
 """Commands per pipeline, so that a single round trip stays short."""
+_AT_ONCE = 1 << 16
+"""Bytes that asyncio writes without waiting."""
 
 
 class AsyncLink(Protocol):
@@ -178,48 +181,85 @@ class SocketChannel:
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
-        self._idle: Idle[Stream] = Idle()
+        self._idle: Idle[Any] = Idle()
         self._closed = False
 
     async def talk(self, jobs: list[Job], pace: Pace) -> None:
-        stream = await self._established() or await Stream.opened(self._connect())
         began = time.monotonic()
+        connection = None
         try:
-            stream.send(b"".join([job.packed for job in jobs]), sum(map(_count, jobs)))
+            connection = await self._sent(b"".join([job.packed for job in jobs]))
             usable = True
             for job in jobs:
-                replies = []
-                for _ in range(_count(job)):
-                    while (reply := stream.reply()) is PENDING:
-                        await stream.more()
-                    replies.append(reply)
+                replies = [await _reply(connection) for _ in range(_count(job))]
                 usable = usable and not demoted(replies)
                 if (turn := pace.turn()) is not None:
                     await turn
                 job.answer(unpack_transaction(replies) if job.atomic else replies)
         except BaseException:  # a timeout is a cancellation
-            await stream.close()
+            if connection is not None:
+                await connection.disconnect(nowait=True)
             for other in self._idle.before(began):
-                await other.close()
+                await other.disconnect(nowait=True)
             raise
         if usable and not self._closed:
-            self._idle.put(stream)
+            self._idle.put(connection)
         else:
-            await stream.close()
+            await connection.disconnect(nowait=True)
 
     async def close(self) -> None:
         self._closed = True
-        while (stream := self._idle.take()) is not None:
-            await stream.close()
+        while (connection := self._idle.take()) is not None:
+            await connection.disconnect(nowait=True)
 
-    async def _established(self) -> Stream | None:
+    async def _sent(self, packed: bytes) -> Any:
+        """Return the connection that this was sent on."""
+        while (connection := await self._established()) is not None:
+            try:
+                await connection.send_packed_command(packed, check_health=False)
+                return connection
+            except RedisConnectionError:
+                # That it was reset while it rested shows now; what fails at once was not sent.
+                if len(packed) > _AT_ONCE:
+                    raise
+        connection = await self._opened()
+        await connection.send_packed_command(packed, check_health=False)
+        return connection
+
+    async def _opened(self) -> Any:
+        connection = self._connect()
+        try:
+            await connection.connect()
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        return connection
+
+    async def _established(self) -> Any | None:
         for old in self._idle.expired():
-            await old.close()
-        while (stream := self._idle.take()) is not None:
-            if stream.is_silent:
-                return stream
-            await stream.close()
+            await old.disconnect(nowait=True)
+        while (connection := self._idle.take()) is not None:
+            if await is_silent(connection):
+                return connection
+            await connection.disconnect(nowait=True)
         return None
+
+
+async def _reply(connection: Any) -> Any:
+    try:
+        return await connection.read_response()
+    except ResponseError as error:
+        return error_reply(error)
+
+
+async def is_silent(connection: Any) -> bool:
+    """Tell whether the next thing to arrive will be the reply to the next command."""
+    try:
+        # redis-py 8 renamed it.
+        can_read = getattr(connection, "can_read", None) or connection.can_read_destructive
+        return connection.is_connected and not await can_read()
+    except Exception:
+        return False
 
 
 def _count(job: Job) -> int:

@@ -46,6 +46,21 @@ def wire(commands: Sequence[Command], atomic: bool) -> Sequence[Command]:
     return [("MULTI",), *commands, ("EXEC",)] if atomic else commands
 
 
+def pack(commands: Sequence[Command]) -> bytes:
+    """Return commands as they are sent.
+
+    Not by hiredis, which crashes the interpreter where a signal handler raises while it packs a
+    number (3.5.0), and before there is a connection whose `pack_commands` could do it.
+    """
+    parts: list[bytes] = []
+    for command in commands:
+        parts.append(b"*%d\r\n" % len(command))
+        for argument in command:
+            data = argument if isinstance(argument, bytes) else str(argument).encode()
+            parts += (b"$%d\r\n" % len(data), data, b"\r\n")
+    return b"".join(parts)
+
+
 def unsendable(commands: Sequence[Command], error: UnicodeError) -> Sequence[ErrorReply]:
     """Answer in Redis's stead where commands cannot be written: one with half a character, say.
 

@@ -16,7 +16,7 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel, SentinelManagedConnection, SentinelManagedSSLConnection
 
 from ..errors import ConfigurationError
-from .line import with_deadline
+from .deadline import with_deadline
 from .options import insisted, refuse_others, without_notifications
 
 

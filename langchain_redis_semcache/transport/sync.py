@@ -10,13 +10,13 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from redis.exceptions import ResponseError
+
 from .._effects import Command
 from ..bounded.threads import Workers
 from .conversation import ask
 from .idle import Idle
-from .line import Line
-from .replies import demoted, unpack_transaction, unsendable, wire
-from .wire import pack
+from .replies import demoted, error_reply, pack, unpack_transaction, unsendable, wire
 
 MAX_IDLE = 64
 """Connections kept after a storm of threads; the server has other clients as well."""
@@ -40,7 +40,7 @@ class SocketLink:
     def __init__(self, connect: Callable[[], Any], workers: Workers) -> None:
         self._connect = connect
         self._workers = workers
-        self._idle: Idle[Line] = Idle()
+        self._idle: Idle[Any] = Idle()
         self._closed = False
 
     def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Sequence[Any]:
@@ -50,9 +50,9 @@ class SocketLink:
             packed = pack(sent)
         except UnicodeError as error:
             return unsendable(commands, error)
-        line = self._established()
-        if line is not None:
-            replies = self._talk(line, packed, len(sent), until)
+        connection = self._established()
+        if connection is not None:
+            replies = self._talk(connection, packed, len(sent), until)
         else:
             replies = self._workers.run(
                 lambda: self._open_and_talk(packed, len(sent), until), timeout
@@ -61,38 +61,75 @@ class SocketLink:
 
     def close(self) -> None:
         self._closed = True
-        while (line := self._idle.take()) is not None:
-            line.close()
+        while (connection := self._idle.take()) is not None:
+            connection.disconnect()
 
     def forget(self) -> None:
         """After a fork both processes would read from one socket; redis-py closes our copy."""
         self._idle = Idle()
 
-    def _established(self) -> Line | None:
+    def _established(self) -> Any | None:
         for old in self._idle.expired():
-            old.close()
-        while (line := self._idle.take()) is not None:
-            if line.is_silent():
-                return line
-            line.close()
+            old.disconnect()
+        while (connection := self._idle.take()) is not None:
+            if is_silent(connection):
+                return connection
+            connection.disconnect()
         return None
 
     def _open_and_talk(self, packed: bytes, count: int, until: float) -> list[Any]:
-        return self._talk(Line.opened(self._connect(), until), packed, count, until)
+        connection = self._connect()
+        connection.deadline.at = until
+        try:
+            connection.connect()
+        except BaseException:
+            connection.disconnect()
+            raise
+        return self._talk(connection, packed, count, until)
 
-    def _talk(self, line: Line, packed: bytes, count: int, until: float) -> list[Any]:
+    def _talk(self, connection: Any, packed: bytes, count: int, until: float) -> list[Any]:
         began = time.monotonic()
         try:
-            replies = line.ask(packed, count, until)
+            replies = exchange(connection, packed, count, until)
         except Exception:
             for other in self._idle.before(began):
-                other.close()
+                other.disconnect()
             raise
         if self._closed or demoted(replies) or len(self._idle) >= MAX_IDLE:
-            line.close()
+            connection.disconnect()
         else:
-            self._idle.put(line)
+            self._idle.put(connection)
         return replies
+
+
+def exchange(connection: Any, packed: bytes, count: int, until: float) -> list[Any]:
+    """Send commands and return their replies; closes the connection where that fails."""
+    connection.deadline.at = until
+    try:
+        connection.send_packed_command([packed], check_health=False)
+        return [_reply(connection) for _ in range(count)]
+    except BaseException:
+        connection.disconnect()
+        raise
+
+
+def _reply(connection: Any) -> Any:
+    try:
+        return connection.read_response()
+    except ResponseError as error:
+        return error_reply(error)
+
+
+def is_silent(connection: Any) -> bool:
+    """Tell whether the next thing to arrive will be the reply to the next command.
+
+    Otherwise the server has closed the connection, or what is left of an earlier reply would be
+    taken for the next one.
+    """
+    try:
+        return not connection.can_read(0)
+    except Exception:
+        return False
 
 
 class ClientLink:

@@ -10,7 +10,7 @@ import redis
 import redis.asyncio
 
 from ..errors import ConfigurationError
-from .line import with_deadline
+from .deadline import with_deadline
 from .options import insisted, refuse_others, without_notifications
 from .sentinel import by_sentinel
 

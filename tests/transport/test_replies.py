@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import hiredis
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from redis import exceptions
 
 from langchain_redis_semcache._effects import ErrorReply
@@ -12,7 +15,9 @@ from langchain_redis_semcache.transport.replies import (
     demoted,
     error_reply,
     label,
+    pack,
     unpack_transaction,
+    unsendable,
     wire,
 )
 
@@ -114,3 +119,27 @@ def caused(error: Exception, cause: Exception) -> Exception:
 def test_labels(error: Exception, expected: str) -> None:
     """A label names classes and codes, and nothing of hosts, commands or credentials."""
     assert label(error) == expected
+
+
+arguments = st.one_of(
+    st.binary(max_size=9),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=9),
+    st.integers(),
+    st.floats(allow_nan=False),
+)
+
+
+@given(st.lists(st.lists(arguments, min_size=1, max_size=5).map(tuple), max_size=3))
+def test_pack(commands: list[tuple[Any, ...]]) -> None:
+    """Commands are written as hiredis writes them."""
+    packed = pack(commands)
+    assert packed == b"".join(map(hiredis.pack_command, commands))
+
+
+def test_half_a_character() -> None:
+    """What has no bytes cannot be written, and is answered like a refusal."""
+    command = ("UNLINK", "x\ud800")
+    with pytest.raises(UnicodeError) as caught:
+        pack([command])
+    (reply,) = unsendable([command], caught.value)
+    assert reply.code == "UnicodeEncodeError"

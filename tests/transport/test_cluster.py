@@ -1,0 +1,73 @@
+"""Who is asked for what on a cluster, and what the replies of its nodes add up to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from langchain_redis_semcache._effects import Command, ErrorReply
+from langchain_redis_semcache.transport.cluster import plan
+
+NODES = ["c:1", "a:1", "b:1"]
+MOVED = ErrorReply("MOVED", "MOVED 1 a:1")
+OOM = ErrorReply("OOM", "OOM")
+
+
+def carried_out(command: Command, replies: dict[str, Any], owner: str = "") -> tuple[Any, Any]:
+    """Return whom the plan asked, and its result."""
+    steps, asked = plan(command, NODES, owner), []
+    try:
+        node, sent = next(steps)
+        while True:
+            asked.append((node, sent))
+            node, sent = steps.send(replies[node])
+    except StopIteration as stop:
+        return asked, stop.value
+
+
+@pytest.mark.parametrize("command", [("FT.SEARCH", "index"), ("FT.CREATE", "index")])
+def test_any_node_but_the_owner(command: Command) -> None:
+    """One node is asked to search: not the one that would take the index's name for a key."""
+    for _ in range(20):
+        asked, reply = carried_out(command, {"b:1": "b", "c:1": "c"}, owner="a:1")
+        ((node, sent),) = asked
+        assert (reply, sent) == (node[0], command)
+
+
+def test_every_node() -> None:
+    """Other commands go to all nodes; one that works is enough, else the telling error counts."""
+    command = ("FT.DROPINDEX", "index")
+    asked, reply = carried_out(command, {"a:1": MOVED, "b:1": b"OK", "c:1": OOM})
+    assert [node for node, _ in asked] == sorted(NODES)
+    assert reply == b"OK"
+    assert carried_out(command, {"a:1": MOVED, "b:1": OOM, "c:1": MOVED})[1] == OOM
+    assert carried_out(command, dict.fromkeys(NODES, MOVED))[1] == MOVED
+
+
+def test_indexes() -> None:
+    """The indexes of a cluster are those of all its nodes, each once, decoded or not."""
+    _, reply = carried_out(("FT._LIST",), {"a:1": [b"x"], "b:1": ["x", "y"], "c:1": OOM})
+    assert reply == ["x", "y"]
+
+
+def test_scan() -> None:
+    """SCAN goes from node to node; its cursor says where it is."""
+    cursor, found = "0", []
+    left = {"a:1": [[b"7", [b"k1"]], [b"0", []]], "b:1": [["0", ["k2"]]], "c:1": [["0", []]]}
+    for _ in range(4):
+        replies = {node: pages[0] for node, pages in left.items() if pages}
+        asked, (cursor, keys) = carried_out(("SCAN", cursor, "COUNT", 9), replies)
+        found += keys
+        left[asked[0][0]].pop(0)
+    assert cursor == "0"
+    assert found == [b"k1", "k2"]
+    assert not any(left.values())
+
+
+def test_scan_of_a_cluster_that_changes() -> None:
+    """Where the node of a cursor has left, the walk goes on behind it or is over."""
+    asked, _ = carried_out(("SCAN", "aa:1|5"), {"b:1": ["0", []]})
+    assert asked == [("b:1", ("SCAN", "0"))]
+    assert carried_out(("SCAN", "z:1|5"), {}) == ([], ["0", []])
+    assert carried_out(("SCAN", "0"), {"a:1": OOM})[1] == OOM
