@@ -359,6 +359,33 @@ async def test_the_options_of_the_call(
     assert await do(cache.delete_tagged, "faq") == 1
 
 
+async def test_a_chain_is_lazy(
+    do: Way, make_cache: MakeCache, endpoint: OpenAIEndpoint, events: list[Event]
+) -> None:
+    """A chain that is read after its tenant has gone is nobody's, where the namespace says so."""
+    tenant: ContextVar[str] = ContextVar("tenant without a default")
+    model = cached(chat_openai(endpoint, cache=make_cache(namespace=tenant.get)))
+    chain = ChatPromptTemplate.from_messages([("human", "{q}")]) | model
+
+    async def ask(inside: bool) -> str:
+        token = tenant.set("alice")
+        stream: Any = (chain.astream if do.is_async else chain.stream)({"q": FRANCE})
+        if not inside:
+            tenant.reset(token)
+        chunks = [chunk async for chunk in stream] if do.is_async else list(stream)
+        if inside:
+            tenant.reset(token)
+        return str(total(chunks).text)
+
+    assert await ask(inside=False) == NAMES
+    assert verdicts(events) == ["namespace_failed"]
+    assert await ask(inside=True) == NAMES
+    await stored(events)
+    assert await ask(inside=True) == await ask(inside=False) == NAMES
+    assert verdicts(events)[1:] == ["no_candidate", "exact", "namespace_failed"]
+    assert len(only(events, Stored)) == 1
+
+
 async def test_tasks_of_two_tenants(
     make_cache: MakeCache, endpoint: OpenAIEndpoint, events: list[Event]
 ) -> None:

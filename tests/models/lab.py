@@ -210,6 +210,10 @@ async def _v3(model: Any) -> Any:
     return await (await model.astream_events(QUESTION, version="v3")).output
 
 
+async def _v3_of(graph: Any) -> Any:
+    return await _list(await graph.astream_events(STATE, version="v3"))
+
+
 SYNC: dict[str, Callable[[Any], Any]] = {
     "invoke": lambda m: m.invoke(QUESTION),
     "batch": lambda m: m.batch([QUESTION]),
@@ -232,6 +236,9 @@ SYNC: dict[str, Callable[[Any], Any]] = {
     "with_config.stream": lambda m: total(m.with_config(tags=["t"]).stream(QUESTION)),
     "node invokes, invoke": lambda m: graph(m, "invoke").invoke(STATE),
     "node streams, invoke": lambda m: graph(m, "stream").invoke(STATE),
+    "node invokes, v3": lambda m: list(graph(m, "invoke").stream_events(STATE, version="v3")),
+    "node streams, v3": lambda m: list(graph(m, "stream").stream_events(STATE, version="v3")),
+    "agent, v3": lambda m: list(create_agent(m, []).stream_events(STATE, version="v3")),
 }
 ASYNC: dict[str, Ask] = {
     "ainvoke": lambda m: m.ainvoke(QUESTION),
@@ -258,12 +265,20 @@ ASYNC: dict[str, Ask] = {
         graph(m, "ainvoke").astream_events(STATE, version="v2")
     ),
 }
-MODES = ("values", "updates", "messages", "custom", "tasks", "debug")
+ASYNC["node ainvokes, v3"] = lambda m: _v3_of(graph(m, "ainvoke"))
+ASYNC["node astreams, v3"] = lambda m: _v3_of(graph(m, "astream"))
+ASYNC["agent async, v3"] = lambda m: _v3_of(create_agent(m, []))
+if not hasattr(BaseChatModel, "stream_events"):  # langchain-core has no v3 yet
+    SYNC = {name: ask for name, ask in SYNC.items() if "v3" not in name}
+    ASYNC = {name: ask for name, ask in ASYNC.items() if "v3" not in name}
+MODES: Any = ("values", "updates", "messages", "custom", "tasks", "debug", ["messages", "updates"])
 
 
 def _modes(table: dict[str, Any], name: str, ask: Callable[[Any, Any], Any]) -> None:
     for mode in MODES:
-        table[f"{name}, {mode}"] = lambda m, mode=mode: ask(m, mode)
+        table[f"{name}, {mode if isinstance(mode, str) else ' and '.join(mode)}"] = (
+            lambda m, mode=mode: ask(m, mode)
+        )
 
 
 _modes(

@@ -41,7 +41,7 @@ def test_no_cache() -> None:
 def test_the_words_of_invoke(cache: CountingCache) -> None:
     """A stream's question is put in the words of `invoke`, whatever ids its messages have."""
     model = Both(cache=cache)
-    model.invoke([HumanMessage("Hello", id="1")], stop=["x"], other=2)
+    model.invoke([HumanMessage("Hello")], stop=["x"], other=2)
     call = Call(model, cache, "few", core_asks=False)
     question = Question(call, [HumanMessage("Hello", id="2")], ["x"], {"other": 2})
     assert [question.words] == list(cache.entries)
