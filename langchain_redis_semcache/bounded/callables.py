@@ -35,3 +35,8 @@ async def _awaited(result: Awaitable[Any]) -> Any:
 def _is_async(function: Any) -> bool:
     call = getattr(function, "__call__", None)  # noqa: B004 - to look at it, not to test for it
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
+def is_late(error: BaseException) -> bool:
+    """Tell whether a call did not end in time; Python 3.10 has two classes for that."""
+    return isinstance(error, (TimeoutError, asyncio.TimeoutError))

@@ -16,7 +16,7 @@ from typing import Any
 from .._effects import Ask, AskFailedError, Flow
 from .._reporter import Reporter
 from .._signals import let_through
-from ..bounded.callables import ways
+from ..bounded.callables import is_late, ways
 from ..bounded.threads import Workers
 from ..events import Failed
 
@@ -164,5 +164,4 @@ def _settle_stores(background: weakref.ref[Background]) -> None:
 
 def _failed(error: Exception) -> AskFailedError:
     let_through(error)
-    late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
-    return AskFailedError("TimeoutError" if late else type(error).__name__)
+    return AskFailedError("TimeoutError" if is_late(error) else type(error).__name__)

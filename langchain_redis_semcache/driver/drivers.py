@@ -16,6 +16,7 @@ from .._effects import LARGE, Ask, Embed, Flow, Later, RedisUnavailableError, Se
 from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.breaker import Breaker, State, SuspendedError
+from ..bounded.callables import is_late
 from ..bounded.threads import Workers
 from ..events import BreakerChanged
 from ..transport.connect import Links
@@ -160,5 +161,4 @@ def _unavailable(error: Exception) -> RedisUnavailableError:
         plain = type(error) is SuspendedError
         return RedisUnavailableError("suspended" if plain else label(error), suspended=True)
     let_through(error)
-    late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
-    return RedisUnavailableError("TimeoutError" if late else label(error))
+    return RedisUnavailableError("TimeoutError" if is_late(error) else label(error))

@@ -18,6 +18,7 @@ from .._effects import EmbeddingUnavailableError
 from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.breaker import Breaker, State, SuspendedError
+from ..bounded.callables import is_late
 from ..bounded.threads import Workers
 from ..events import BreakerChanged
 
@@ -153,5 +154,4 @@ def _unavailable(error: Exception) -> EmbeddingUnavailableError:
     if isinstance(error, SuspendedError):
         return EmbeddingUnavailableError("suspended", suspended=True)
     let_through(error)
-    late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
-    return EmbeddingUnavailableError("TimeoutError" if late else type(error).__name__)
+    return EmbeddingUnavailableError("TimeoutError" if is_late(error) else type(error).__name__)

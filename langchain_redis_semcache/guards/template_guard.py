@@ -31,7 +31,7 @@ def template(asked: str, cached: str, /) -> float:
     """
     a, b = pair(asked, cached)
     if max(len(a.tokens), len(b.tokens)) >= _LONG:
-        of_a, of_b = _words(a), _words(b)
+        of_a, of_b = _content(a), _content(b)
         left, right = _varying(of_a, of_b), _varying(of_b, of_a)
         longer = max(len(of_a), len(of_b))
         if longer - max(len(left), len(right)) >= _least_shared(longer):
@@ -39,7 +39,7 @@ def template(asked: str, cached: str, /) -> float:
     return FREE if _labelled_alike(asked, cached, a, b) else VETO
 
 
-def _words(text: Text) -> list[str]:
+def _content(text: Text) -> list[str]:
     spelled = written_out(text.lexicon.language)
     return [
         word

@@ -104,7 +104,8 @@ def identifiers(asked: str, cached: str, /) -> float:
     """
     # A letter at the beginning is an article or a pronoun.
     letters = _LETTER.findall(asked) if read(asked).capitals else []
-    if letters and {*letters} != {*(others := _LETTER.findall(cached))} and others:
+    others = _LETTER.findall(cached) if letters else []
+    if others and set(letters) != set(others):
         return VETO
     if not _patterns().hint.search(asked):
         return FREE
