@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Iterator
 from copy import copy
 from functools import lru_cache, wraps
+from inspect import signature
 from typing import Any, TypeVar
 
 from langchain_core.language_models import BaseChatModel
@@ -161,8 +162,19 @@ def _streaming(
     return stream
 
 
+def _like(original: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Give a method the signature of another, read once: LangChain reads it at every call."""
+
+    def decorate(method: Any) -> Any:
+        method = wraps(original)(method)
+        method.__signature__ = signature(original)
+        return method
+
+    return decorate
+
+
 def _generating(plain: type[Any]) -> Any:
-    @wraps(plain._generate)
+    @_like(plain._generate)
     def generate(self: Any, *args: Any, **kwargs: Any) -> ChatResult:
         call: Call | None = self.__dict__.get(_CALL)
         if call is not None and call.core_asks:
@@ -176,7 +188,7 @@ def _generating(plain: type[Any]) -> Any:
 
 
 def _agenerating(plain: type[Any]) -> Any:
-    @wraps(plain._agenerate)
+    @_like(plain._agenerate)
     async def agenerate(self: Any, *args: Any, **kwargs: Any) -> ChatResult:
         call: Call | None = self.__dict__.get(_CALL)
         if call is not None and call.core_asks:
