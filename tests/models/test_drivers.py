@@ -396,3 +396,18 @@ async def test_streaming_always(made: Any, counted: Counted) -> None:
     for _ in range(2):
         assert (await model.ainvoke(QUESTION)).text == model.invoke(QUESTION).text == TEXT
     assert counted.take() == (4, 1, 1)
+
+
+@pytest.mark.parametrize("tools", [[], [look_up]], ids=["text", "tools"])
+def test_output_version(tools: Any, made: Any, cache: Any) -> None:
+    """With output_version="v1" a stream leaves the blocks that `invoke` would have left."""
+    model = made(Both, output_version="v1")
+    expected = model.bind_tools(tools).invoke(QUESTION)
+    cache.clear()
+    total(cached(model).bind_tools(tools).stream(QUESTION))
+    left = model.bind_tools(tools).invoke(QUESTION)
+    assert cache.counted.calls == 2
+    assert left.content == expected.content
+    assert left.content_blocks == expected.content_blocks
+    assert left.tool_calls == expected.tool_calls
+    assert left.response_metadata == expected.response_metadata
