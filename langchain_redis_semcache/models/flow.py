@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk
 
 from .collecting import Collected
-from .replay import Replay, answered, as_chunks
+from .replay import ODDITIES, Replay, answered, as_chunks
 
 __all__ = ["Flow", "Give", "Leave", "Lookup", "Pull", "Store", "replayed", "streamed"]
 
@@ -68,10 +68,16 @@ def streamed(replay: Replay, output_version: str | None) -> Flow:
     while (chunk := (yield _PULL)) is not None:
         collected.add(chunk)
         yield Give(chunk)
-    if collected.finished:
-        yield Store([collected.answer(output_version)])
-    else:
-        yield Leave("no_finish_reason")
+    yield _kept(collected, output_version)
+
+
+def _kept(collected: Collected, output_version: str | None) -> Store | Leave:
+    if not collected.finished:
+        return Leave("no_finish_reason")
+    try:
+        return Store([collected.answer(output_version)])
+    except ODDITIES:  # the consumer has had it all the same
+        return Leave("contradictory_chunks")
 
 
 def replayed(answer: ChatGeneration | None, replay: Replay) -> Flow:

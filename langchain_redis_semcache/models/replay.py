@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeAlias, cast
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation
 
-__all__ = ["Replay", "answered", "as_chunks"]
+__all__ = ["ODDITIES", "Replay", "answered", "as_chunks"]
 
 Replay: TypeAlias = Literal["few", "words"] | Callable[[str], Iterable[str]]
 """How a text is cut: into at most four pieces, into words, or by a function of your own."""
@@ -22,6 +22,9 @@ Replay: TypeAlias = Literal["few", "words"] | Callable[[str], Iterable[str]]
 PIECES = 4
 FEWEST_WORDS = 8
 """Shorter pieces would cost more than anybody sees of them."""
+
+# What blocks that nobody foresaw, and functions of the application's, may raise.
+ODDITIES = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 
 # Scripts without spaces have long "words".
 _WORD = re.compile(r"\s*\S{1,24}|\s+")
@@ -33,13 +36,15 @@ def answered(generations: Sequence[Generation] | None) -> ChatGeneration | None:
     """Return the one answer that a lookup found, as a fresh object and a free one.
 
     None where there is none, or not one that a stream can say: several answers, or calls of tools
-    that could not be read and would become valid ones when cut into chunks.
+    that no JSON can carry, or that could not be read and might become valid ones on their way.
     """
     if not isinstance(generations, list) or len(generations) != 1:
         return None
     (stored,) = generations
     message = stored.message if isinstance(stored, ChatGeneration) else AIMessage(stored.text)
     if not isinstance(message, AIMessage) or message.invalid_tool_calls:
+        return None
+    if not all(_is_json(call["args"]) for call in message.tool_calls):
         return None
     # The id is given by the new run; and nobody is billed for a hit, which LangChain says so.
     changes: dict[str, Any] = {"id": None}
@@ -52,13 +57,13 @@ def answered(generations: Sequence[Generation] | None) -> ChatGeneration | None:
 def as_chunks(answer: ChatGeneration, replay: Replay) -> list[ChatGenerationChunk]:
     """Cut an answer into the chunks of a stream, all that is not text in the last one."""
     message = cast(AIMessage, answer.message)  # `answered` returns no other
-    contents = _contents(message, replay)
-    if len(contents) > 1 and isinstance(message.content, list):
-        chunks = _chunks(message, contents)
-        if (chunks[0] + chunks[1:]).content != message.content:
+    try:
+        chunks = _chunks(message, _contents(message, replay))
+        is_certain = isinstance(message.content, str) or len(chunks) == 1
+        if not is_certain and (chunks[0] + chunks[1:]).content != message.content:
             chunks = _chunks(message, [message.content])
-    else:
-        chunks = _chunks(message, contents)
+    except ODDITIES:
+        chunks = _chunks(message, [message.content])
     last = len(chunks) - 1
     return [
         ChatGenerationChunk(message=chunk, generation_info=answer.generation_info)
@@ -90,6 +95,13 @@ def _chunks(message: AIMessage, contents: list[Any]) -> list[AIMessageChunk]:
     return chunks
 
 
+def _is_json(value: Any) -> bool:
+    try:
+        return bool(json.loads(json.dumps(value)) == value)
+    except ODDITIES:
+        return False
+
+
 def _tool_calls(message: AIMessage) -> list[Any]:
     return [
         {
@@ -114,7 +126,11 @@ def _contents(message: AIMessage, replay: Replay) -> list[Any]:
     for block in content:
         if not isinstance(block, dict):
             contents.append([block])
-        elif block.get("type") == "text" and isinstance(block.get("index"), int):
+        elif (
+            block.get("type") == "text"
+            and isinstance(block.get("index"), int)
+            and isinstance(block.get("text"), str)
+        ):
             first, *rest = cut(block["text"], replay)
             contents.append([{**block, "text": first}])
             contents += [[{"type": "text", "text": t, "index": block["index"]}] for t in rest]

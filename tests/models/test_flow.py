@@ -76,3 +76,9 @@ def test_replayed() -> None:
     live = [piece("Paris.")]
     assert steps(replayed(None, "few"), None, live) == ["Pull", "Give Paris.", "Pull"]
     assert steps(replayed(HIT[0], "few"), None, live) == ["Give Paris."]
+
+
+def test_contradictory() -> None:
+    """Chunks that LangChain cannot add up have reached the consumer and are not stored."""
+    odd = [piece("Paris"), piece(" is", x=1), piece(".", x={}, finish_reason="stop")]
+    assert steps(streamed("few", None), None, odd)[-1] == "Leave contradictory_chunks"

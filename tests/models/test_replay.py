@@ -45,6 +45,8 @@ MESSAGES = {
         [{"type": "text", "text": LONG, "index": 0}, {"type": "text", "text": LONG, "index": 0}]
     ),
     "no blocks": AIMessage([]),
+    "no text": AIMessage([{"type": "text", "index": 0}, {"type": "text", "text": 3, "index": 1}]),
+    "no sum": AIMessage([{"type": "x", "a": {}, "index": 0}, {"type": "x", "a": "", "index": 0}]),
     "anthropic": AIMessage(
         [
             {"type": "text", "text": LONG, "index": 0},
@@ -114,8 +116,10 @@ BAD: Any = [{"name": "pay", "args": '{"amount": 3', "id": "c1", "error": None}]
         (Generation(text="a tuple"),),
         [Generation(text="one"), Generation(text="two")],
         [ChatGeneration(message=AIMessage("", invalid_tool_calls=BAD))],
+        [ChatGeneration(message=AIMessage("", tool_calls=[{**CALLS[0], "args": {"a": (1, 2)}}]))],
+        [ChatGeneration(message=AIMessage("", tool_calls=[{**CALLS[0], "args": {"a": {2}}}]))],
     ],
-    ids=["nothing", "empty", "tuple", "two", "invalid calls"],
+    ids=["nothing", "empty", "tuple", "two", "invalid calls", "tuples", "no JSON"],
 )
 def test_no_answer(found: Any) -> None:
     """What no stream can say is none: cut in chunks, a call that was cut off would look whole."""
@@ -135,3 +139,6 @@ def test_words() -> None:
     assert cut("a bc\n d ", "words") == ["a", " bc", "\n d", " "]
     assert cut("a b", lambda text: text.split()) == ["a b"]
     assert cut("a b", lambda text: []) == ["a b"]
+    answer = answered([Generation(text="a b")])
+    assert answer is not None
+    assert [chunk.text for chunk in as_chunks(answer, lambda text: text[9])] == ["a b"]
