@@ -27,6 +27,7 @@ class Search:
     hnsw: bool
     fields: tuple[str, ...] = ()
     """What is wanted of an entry besides `_FIELDS`; each costs a lookup per candidate."""
+    candidates: int = CANDIDATES
 
     def knn(self, vector: bytes) -> Command:
         """Return the search among all scopes: cheap at every size of the index."""
@@ -39,7 +40,7 @@ class Search:
     def _head(self, where: str) -> Command:
         # The exact search within a scope has no use for a width.
         option = f" EF_RUNTIME {EF_RUNTIME}" if self.hnsw and where == "*" else ""
-        query = f"{where}=>[KNN {CANDIDATES} @vector $v{option} AS distance]"
+        query = f"{where}=>[KNN {self.candidates} @vector $v{option} AS distance]"
         return ("FT.SEARCH", self.index, query, "PARAMS", 2, "v")
 
     @cached_property
@@ -49,7 +50,7 @@ class Search:
     @cached_property
     def _tail(self) -> Command:
         fields = ("distance", *_FIELDS, *self.fields)
-        order = ("SORTBY", "distance", "LIMIT", 0, CANDIDATES, "DIALECT", 2)
+        order = ("SORTBY", "distance", "LIMIT", 0, self.candidates, "DIALECT", 2)
         return ("RETURN", len(fields), *fields, *order)
 
 
@@ -67,12 +68,12 @@ def parse(reply: Any) -> Iterator[Candidate]:
             yield Candidate(key, question, max(0.0, distance), near, fields)
 
 
-def is_exhausted(reply: Any, threshold: float) -> bool:
+def is_exhausted(reply: Any, threshold: float, candidates: int = CANDIDATES) -> bool:
     """Tell whether a search looked beyond the threshold: then no further entry can be within.
 
     Entries that expired meanwhile take a place in the reply without having a distance.
     """
-    if len(_documents(reply)) < CANDIDATES:
+    if len(_documents(reply)) < candidates:
         return True
     return any(candidate.distance > threshold for candidate in parse(reply))
 

@@ -42,22 +42,30 @@ class Nearest:
     ours: Iterator[Candidate]
     """The candidates of the scope, nearest first; read one by one, and once."""
     _reply: Any
+    _wanted: int
 
     def hides(self, seen: int, threshold: float) -> bool:
         """Tell whether others took places in which more than those `seen` might have stood."""
-        return seen < query.CANDIDATES and not query.is_exhausted(self._reply, threshold)
+        wanted = self._wanted
+        return seen < wanted and not query.is_exhausted(self._reply, threshold, wanted)
 
 
 class SearchIndex:
     """The indexes of one cache: one for every number of dimensions that its embedder returns."""
 
     def __init__(
-        self, schema: Schema, reporter: Reporter, create: bool, fields: tuple[str, ...] = ()
+        self,
+        schema: Schema,
+        reporter: Reporter,
+        create: bool,
+        fields: tuple[str, ...] = (),
+        candidates: int = query.CANDIDATES,
     ) -> None:
         self._schema = schema
         self._reporter = reporter
         self._create = create
         self._fields = fields
+        self._candidates = candidates
         self._queries: dict[int, query.Search] = {}
         # numpy takes a tenth of a second to import: when a cache is made, not before.
         from ..entry.scope_signs import masked
@@ -88,10 +96,10 @@ class SearchIndex:
         (reply,) = yield from send([search.knn(self.masked(vector, scope))])
         if isinstance(reply, ErrorReply):
             missing = self._refused("lookup", reply, dimensions)
-            return None if missing is None else Nearest(iter(missing), [0])
+            return None if missing is None else Nearest(iter(missing), [0], self._candidates)
         self.exists(dimensions)
         self._reporter.recovered("search")
-        return Nearest(self._ours(reply, scope), reply)
+        return Nearest(self._ours(reply, scope), reply, self._candidates)
 
     def within(self, send: Sender, scope: str, vector: bytes) -> Flow[Iterable[Candidate] | None]:
         """Search inside of a scope: exact, and slow where the scope is large."""
@@ -148,7 +156,9 @@ class SearchIndex:
         found = self._queries.get(dimensions)
         if found is None:
             index, hnsw = self._schema.index(dimensions), self._schema.index_type == "hnsw"
-            found = self._queries[dimensions] = query.Search(index, hnsw, self._fields)
+            found = self._queries[dimensions] = query.Search(
+                index, hnsw, self._fields, self._candidates
+            )
         return found
 
     def dimensions(self, vector: bytes) -> int:

@@ -23,8 +23,8 @@ from ..entry.scripts import script
 from ..events import VerifierAsked
 from ..policies.verified import Verified
 from ..question.digest import raw
-from .audit import answer_text
 from .calls import Asked, Calls, Result
+from .judging import answer_text
 from .serve import Server
 
 

@@ -24,7 +24,7 @@ from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.entry.answer import encode
 from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.events import Audited, Event, Failed
-from langchain_redis_semcache.flows.audit import Learning, distance
+from langchain_redis_semcache.flows.audit import Learning
 from langchain_redis_semcache.policies import AuditPolicy, Candidate
 from langchain_redis_semcache.policies.decision import Measured
 
@@ -175,20 +175,6 @@ def test_what_fails_is_reported_and_no_more(replies: list[Any], stage: str) -> N
     assert [e.stage for e in calls.events if isinstance(e, Failed)] == [stage]
 
 
-def test_what_waits_for_an_answer_is_bounded() -> None:
-    """Calls whose model never answers cost a fixed amount of memory."""
-    calls: Any = FakeCalls()
-    one = Learning(calls, AuditPolicy())
-    for n in range(1000):
-        one.remember(f"key{n}", *pending(told("x" * 100)))
-    assert len(one._pending) == 256
-    for n in range(100):
-        one.remember(f"key{n}", *pending(b"x" * 1_000_000))
-        one.remember(f"key{n}", *pending(b"x" * 1_000_000))
-    assert len(one._pending) == 16
-    one.start_afresh()
-
-
 @pytest.mark.parametrize(
     ("reply", "judged"),
     [
@@ -208,9 +194,3 @@ def test_the_shared_counts_are_read_in_both_protocols(reply: Any, judged: bool) 
     assert one.refresh() == []
     one.absorb(reply)
     assert (threshold(policy) > 0) is judged
-
-
-def test_distance_is_cosine_distance() -> None:
-    """Length does not matter, direction does."""
-    assert distance([1.0, 0.0], [3.0, 0.0]) == pytest.approx(0)
-    assert distance([1.0, 0.0], [0.0, 2.0]) == pytest.approx(1)
