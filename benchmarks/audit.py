@@ -24,6 +24,7 @@ import os
 import platform
 import random
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,6 +100,8 @@ def play(stream: Stream, order: Sequence[int], policy: Policy) -> Played:
             candidate = Candidate(str(cached), questions[cached], distance, radius.get(cached))
             decision = policy.decide(questions[asked], candidate, policy.distance_threshold)
             right = clusters[asked] == clusters[cached]
+            if isinstance(policy, AuditPolicy) and decision.accepted and policy.audits():
+                decision = replace(decision, accepted=False, reason="audit", compare=True)
             if decision.accepted:
                 hit = True
                 if isinstance(policy, AuditPolicy):

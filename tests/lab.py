@@ -115,6 +115,8 @@ class World:
             fields = [_text(a) for a in args[::2]]
             self.hashes.setdefault(key, {}).update(zip(fields, pairs[1::2], strict=True))
             return len(fields)
+        if name == "HGETALL":
+            return dict(entry or {})
         if name == "PTTL":
             return self.ttl.get(key, -1) if entry is not None else -2
         if name == "EVAL":  # the script of an alias, beside an entry of its own or not

@@ -7,7 +7,7 @@ been answered, and what goes wrong leaves the policy with a little less evidence
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from langchain_core.outputs import Generation
@@ -24,7 +24,7 @@ from ..entry.candidate import Candidate
 from ..entry.query import text as as_text
 from ..entry.scripts import script
 from ..events import Audited
-from ..policies.decision import Learner, Measured
+from ..policies.decision import Decision, Learner, Measured
 from .calls import Calls
 from .judging import Judging, Waiting
 
@@ -72,6 +72,12 @@ class Learning:
         else:
             return
         self.learner.absorb({as_text(k): n for k, v in pairs if (n := _count(v)) is not None})
+
+    def drawn(self, decision: Decision) -> Decision:
+        """Turn a hit into a miss that is compared, if it is one of those that are audited."""
+        if not isinstance(decision, Measured) or not self.learner.audits():
+            return decision
+        return replace(decision, accepted=False, reason="audit", compare=True)
 
     def remember(self, key: str, asked: str, candidate: Candidate, decision: Measured) -> None:
         """Keep a candidate for the update of this key."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from .._effects import Flow
-from ..events import Bypassed, Hit
+from ..events import Bypassed, Hit, Miss
 from .calls import Judged
 from .lookup import Core
 from .options import OptionStack
@@ -35,6 +35,8 @@ class Explanation:
     threshold: float = 0.0
     candidates: tuple[Judged, ...] = ()
     """Nearest first."""
+    audit_share: float = 0.0
+    """The share of such hits that the model answers after all."""
 
     def __str__(self) -> str:
         lines = [f"{self.decision}: {self.reason}"]
@@ -45,6 +47,8 @@ class Explanation:
             lines.append(f"threshold  {self.threshold:g}")
         if self.exact_only:
             lines.append(f"compared by meaning: no ({self.exact_only})")
+        if self.audit_share:
+            lines.append(f"audited    by chance: the model answers {self.audit_share:.1%} of these")
         for one in self.candidates:
             guard = f" ({one.guard})" if one.guard else ""
             lines.append(f"{one.distance:9.4f}  {one.reason}{guard}  {one.question!r}")
@@ -75,7 +79,14 @@ def explain(core: Core, options: OptionStack, prompt: str, llm_string: str) -> F
         model=asked.model,
         threshold=core.settings.policy.distance_threshold if limit is None else limit,
         candidates=tuple(result.judged),
+        audit_share=_audit_share(core, event),
     )
+
+
+def _audit_share(core: Core, event: Hit | Miss | Bypassed) -> float:
+    if core.learning is None or not isinstance(event, Hit) or event.kind != "semantic":
+        return 0.0
+    return core.learning.learner.audit_share
 
 
 def as_prompt(

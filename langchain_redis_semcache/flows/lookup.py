@@ -149,6 +149,8 @@ class Core:
         """Add to those judged until it is decided what becomes of the call; else return None."""
         for candidate in candidates:
             decision = self.settings.policy.decide(asked.text, candidate, threshold)
+            if decision.accepted and self.learning is not None and asked.options.remember:
+                decision = self.learning.drawn(decision)  # not in `explain`: a draw has an effect
             if decision.accepted:
                 result = yield from self._server.serve(asked, candidate, "semantic")
                 if isinstance(result.event, Hit):

@@ -8,7 +8,7 @@ compared with the cached one. Nothing is served by meaning before the evidence a
 from __future__ import annotations
 
 import math
-import os
+import random
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ConfigurationError
 from ..guards import DEFAULT_GUARDS, Guard
-from ..question.digest import digest
 from .decision import Candidate, Measured, check_threshold
 from .distance import DEFAULT_THRESHOLD, DistancePolicy
 from .evidence import Evidence
@@ -76,7 +75,7 @@ class AuditPolicy:
         threshold: The threshold to observe.
         guards: What may object to a candidate, by name.
         explore_up_to: Candidates up to this distance are compared when the model answers anyway.
-        seed: Makes the choice of what is audited repeatable.
+        seed: Makes the draws repeatable; by default they are not.
     """
 
     def __init__(
@@ -102,11 +101,12 @@ class AuditPolicy:
             raise ConfigurationError("explore_up_to must be above zero and not below threshold")
         self.judge = judge
         self._limit = float(max_error_rate)
-        self._share = float(audit_rate)
+        self.audit_share = float(audit_rate)
         self._enforcing = mode == "enforce"
         self._fixed = float(threshold)
         self._within = DistancePolicy(reach, guards)
-        self._salt = os.urandom(8).hex() if seed is None else str(seed)
+        self._seed = seed
+        self._chance = random.Random(seed)
         self._evidence = Evidence(reach, mode)
         self._fresh_until = -math.inf
 
@@ -132,9 +132,14 @@ class AuditPolicy:
         if score >= limit:
             reason = "distance" if distance >= limit else "entry_radius"
             return Measured(False, reason, None, penalty, score, compare=True)
-        if self._chosen(asked, candidate.entry):
+        if self.audit_share >= 1:  # no need to draw: `explain` may say it for certain
             return Measured(False, "audit", None, penalty, score, compare=True)
         return Measured(True, "accepted", None, penalty, score)
+
+    def audits(self) -> bool:
+        # Drawn for every call: were it drawn once for a pair, one popular question with a wrong
+        # neighbour would be audited always or never.
+        return self._chance.random() < self.audit_share
 
     # -- learning ----------------------------------------------------------------------------
 
@@ -165,8 +170,10 @@ class AuditPolicy:
         return self._evidence.drain()
 
     def start_afresh(self) -> None:
-        """Renew the lock in a forked process."""
+        """Renew the lock in a forked process, and draw otherwise than its siblings."""
         self._evidence.renew_lock()
+        if self._seed is None:
+            self._chance.seed()
 
     # ----------------------------------------------------------------------------------------
 
@@ -181,12 +188,6 @@ class AuditPolicy:
             return distance
         closeness = self.distance_threshold / max(radius, _NEAREST)
         return float(distance * closeness**_WARINESS)
-
-    def _chosen(self, asked: str, entry: str) -> bool:
-        # By digest, not by a generator: `explain` says what the lookup will do, and threads and
-        # tasks do not change each other's luck.
-        number = int(digest("audit", self._salt, asked, entry)[:12], 16)
-        return number < self._share * 16**12
 
 
 def _share(argument: str, value: Any, example: str) -> None:

@@ -68,6 +68,12 @@ class Learner(Policy, Protocol):
 
     judge: Any
     """Compares a cached answer with a fresh one, or None for the cache's own comparison."""
+    audit_share: float
+    """The share of the hits by meaning that the model answers after all."""
+
+    def audits(self) -> bool:
+        """Draw whether the hit at hand is one of that share; asked once for every hit."""
+        ...
 
     def due(self) -> bool:
         """Whether the shared counts should be read again; says so once per interval."""
@@ -94,7 +100,7 @@ class Learner(Policy, Protocol):
         ...
 
 
-_LEARNS = ("due", "absorb", "served", "judged", "drain", "start_afresh")
+_LEARNS = ("audits", "due", "absorb", "served", "judged", "drain", "start_afresh")
 
 
 def is_policy(given: object) -> bool:

@@ -26,7 +26,7 @@ from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.events import Audited, Event, Failed
 from langchain_redis_semcache.flows.audit import Learning
 from langchain_redis_semcache.policies import AuditPolicy, Candidate
-from langchain_redis_semcache.policies.decision import Measured
+from langchain_redis_semcache.policies.decision import Decision, Measured
 
 ASKED = "Which city serves as the capital?"
 
@@ -173,6 +173,21 @@ def test_what_fails_is_reported_and_no_more(replies: list[Any], stage: str) -> N
     one.remember("app::x:fresh", *pending(told("Paris")))
     compared(one, told("Lyon"), iter(replies))
     assert [e.stage for e in calls.events if isinstance(e, Failed)] == [stage]
+
+
+def test_a_hit_is_audited_by_chance_and_anew_at_every_call() -> None:
+    """One draw per hit; what measures nothing is left as it is."""
+    calls: Any = FakeCalls()
+    one = Learning(calls, AuditPolicy(audit_rate=0.5, seed=3))
+    hit = Measured(True, "accepted", score=0.1)
+    drawn = [one.drawn(hit) for _ in range(50)]
+    assert {d.reason for d in drawn} == {"accepted", "audit"}
+    for decision in drawn:
+        assert isinstance(decision, Measured)
+        assert decision.compare is not decision.accepted
+        assert decision.score == 0.1
+    plain = Decision(True, "accepted")
+    assert all(one.drawn(plain) is plain for _ in range(50))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from langchain_core.prompt_values import ChatPromptValue, StringPromptValue
 from langchain_redis_semcache._effects import EmbeddingUnavailableError, RedisUnavailableError
 from langchain_redis_semcache.entry.vector import pack
 from langchain_redis_semcache.flows.explain import Explanation, as_llm_string, as_prompt, explain
-from langchain_redis_semcache.policies import DistancePolicy
+from langchain_redis_semcache.policies import AuditPolicy, DistancePolicy
 from tests.lab import MODEL, NO_INDEX, Lab, World, chat, direction, run, script
 
 ASKED = chat("Capital of France?")
@@ -87,6 +87,20 @@ def test_threshold_of_the_block() -> None:
         assert told(lab, AGAIN).threshold == 0.01
     with lab.options.using(lookup=False, reason="refresh"):
         assert told(lab, AGAIN) == Explanation("bypassed", "refresh")
+
+
+def test_explaining_an_audit_draws_nothing() -> None:
+    """It says how many of such hits the model answers; the next calls' luck is as if not asked."""
+    policy = AuditPolicy(audit_rate=0.5, mode="observe", threshold=0.15, guards={}, seed=1)
+    lab = Lab(stocked().world, policy=policy)
+    state = policy._chance.getstate()
+    for _ in range(20):
+        found = told(lab, AGAIN)
+        assert (found.decision, found.reason, found.audit_share) == ("hit", "semantic", 0.5)
+    assert "the model answers 50.0% of these" in str(found)
+    assert policy._chance.getstate() == state
+    assert {lab.lookup(AGAIN) is None for _ in range(20)} == {True, False}
+    assert told(lab, ASKED).audit_share == 0
 
 
 def test_redis_down() -> None:
