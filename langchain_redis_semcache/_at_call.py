@@ -12,7 +12,7 @@ from typing import Any
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from typing_extensions import override
 
-from .driver.background import Background
+from .driver.stores import Stores
 from .events import Bypassed
 from .flows.lookup import Core
 
@@ -22,7 +22,7 @@ __all__ = ["AtCall"]
 class AtCall(BaseCache):
     """Looks up and stores with the namespace and the options of the moment it was made.
 
-    With a `background` an answer is stored behind the caller.
+    With `stores` an answer is stored behind the caller.
     """
 
     def __init__(
@@ -30,13 +30,13 @@ class AtCall(BaseCache):
         core: Core,
         run: Callable[..., Any],
         arun: Callable[..., Coroutine[Any, Any, Any]],
-        background: Background | None,
+        stores: Stores | None,
     ) -> None:
         self._core = core
         self._options = core.at_call()
         self._run = run
         self._arun = arun
-        self._background = background
+        self._stores = stores
 
     @override
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
@@ -53,19 +53,19 @@ class AtCall(BaseCache):
     @override
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         flow = partial(self._core.update, prompt, llm_string, return_val, self._options)
-        if self._background is None:
+        if self._stores is None:
             self._run("update", flow())
         else:
-            self._background.store(partial(self._run, "update"), flow)
+            self._stores.store(partial(self._run, "update"), flow)
 
     @override
     async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
         flow = partial(self._core.update, prompt, llm_string, return_val, self._options)
-        if self._background is None:
+        if self._stores is None:
             await self._arun("update", flow())
         else:
             run, arun = partial(self._run, "update"), partial(self._arun, "update")
-            await self._background.astore(run, arun, flow)
+            await self._stores.astore(run, arun, flow)
 
     def leave(self, reason: str) -> None:
         """Say that an answer is not stored, and why."""

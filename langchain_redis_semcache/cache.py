@@ -299,8 +299,8 @@ class RedisSemanticCache(BaseCache):
 
         With `behind` its updates return before the answer is stored; `close()` waits for that.
         """
-        background = self._drivers.background if behind else None
-        return AtCall(self._core, self._run, self._arun, background)
+        stores = self._drivers.background.stores if behind else None
+        return AtCall(self._core, self._run, self._arun, stores)
 
     # -- life cycle --------------------------------------------------------------------------
 

@@ -1,15 +1,13 @@
 """Flows that nobody waits for: in a thread, or in a task of the running loop.
 
 Rule of this module: what is too much is dropped, what fails is reported, and closing the cache
-waits a moment for what is under way and then ends it. Answers to be stored are never dropped.
+waits a moment for what is under way and then ends it. Stores have rules of their own.
 """
 
 from __future__ import annotations
 
 import asyncio
-import atexit
 import concurrent.futures
-import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -19,6 +17,7 @@ from .._signals import let_through
 from ..bounded.callables import is_late, ways
 from ..bounded.threads import Workers
 from ..events import Failed
+from .stores import Stores
 
 THREADS = 8
 LIMIT = 64
@@ -34,7 +33,7 @@ class Background:
         self._workers = Workers(THREADS)
         # Others' threads: a judge that hangs must not keep flows from being run.
         self._outside = Workers()
-        self._exits = False
+        self.stores = Stores()
         self.reset()
 
     def reset(self) -> None:
@@ -43,8 +42,7 @@ class Background:
         self._outside.reset()
         self._futures: set[concurrent.futures.Future[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        self._stores: set[concurrent.futures.Future[None]] = set()
-        self._late: set[asyncio.Task[None]] = set()
+        self.stores.reset()
 
     def start(self, run: Callable[[Flow[None]], None], flow: Flow[None]) -> bool:
         """Run a flow in a thread, where there are not too many."""
@@ -62,41 +60,6 @@ class Background:
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
         return True
-
-    def store(self, run: Callable[[Flow[None]], None], flow: Callable[[], Flow[None]]) -> None:
-        """Store an answer in a thread; where there are too many, here and now.
-
-        The answer has been paid for, so that the end of the process waits for it a moment.
-        """
-        if len(self._futures) >= LIMIT:
-            return run(flow())
-        future = self._workers.submit(lambda: run(flow()))
-        for group in (self._futures, self._stores):
-            group.add(future)
-            future.add_done_callback(group.discard)
-        if not self._exits:
-            self._exits = True
-            atexit.register(_settle_stores, weakref.ref(self))
-
-    async def astore(
-        self,
-        run: Callable[[Flow[None]], None],
-        arun: Callable[[Flow[None]], Coroutine[Any, Any, None]],
-        flow: Callable[[], Flow[None]],
-    ) -> None:
-        """Store an answer in a task, or in a thread where the loop ends before the task."""
-        if len(self._tasks) >= LIMIT:
-            return await arun(flow())
-        task = asyncio.get_running_loop().create_task(arun(flow()))
-        self._tasks.add(task)
-
-        def over(task: asyncio.Task[None]) -> None:
-            self._tasks.discard(task)
-            # One that was too late for `asettle` has had its time.
-            if task.cancelled() and task not in self._late:
-                self.store(run, flow)
-
-        task.add_done_callback(over)
 
     def astart(
         self, run: Callable[[Flow[None]], Coroutine[Any, Any, None]], flow: Flow[None]
@@ -137,29 +100,24 @@ class Background:
 
     def settle(self, seconds: float = SETTLE_SECONDS) -> None:
         """Wait for the threads; what takes longer is left behind."""
-        concurrent.futures.wait(list(self._futures), seconds)
+        concurrent.futures.wait([*self._futures, *self.stores.futures], seconds)
 
     async def asettle(self, seconds: float = SETTLE_SECONDS) -> None:
         """Wait for the tasks of this loop and cancel what takes longer; then for the threads."""
         loop = asyncio.get_running_loop()
-        ours = [task for task in self._tasks if task.get_loop() is loop]
-        threads = [asyncio.wrap_future(future) for future in list(self._futures)]
+        tasks = (*self._tasks, *self.stores.tasks)
+        ours = [task for task in tasks if task.get_loop() is loop]
+        futures = (*self._futures, *self.stores.futures)
+        threads = [asyncio.wrap_future(future) for future in futures]
         if ours or threads:
             _, late = await asyncio.wait([*ours, *threads], timeout=seconds)
-            self._late.update(one for one in late if isinstance(one, asyncio.Task))
+            self.stores.given_up.update(late)
             for one in late:
                 one.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-            self._late.clear()
 
     def _unforeseen(self, error: Exception) -> None:
         self._reporter.emit(Failed("update", "internal", type(error).__name__))
-
-
-def _settle_stores(background: weakref.ref[Background]) -> None:
-    alive = background()
-    if alive is not None:
-        concurrent.futures.wait(list(alive._stores), SETTLE_SECONDS)
 
 
 def _failed(error: Exception) -> AskFailedError:
