@@ -37,8 +37,10 @@ def test_states_are_events_and_stats(app: Application, proxy: FaultProxy) -> Non
     app.warm_up()
     assert app.cache.stats.breakers["redis"] == "closed"
     proxy.refuse()
-    app(new_question())
-    assert states(app) == ["open"]
+    eventually(
+        lambda: not app(new_question()) and states(app)
+    )  # what fails at once may do so twice
+    assert states(app)[0] == "open"
     assert app.cache.stats.breakers["redis"] == "open"
     proxy.pass_through()
     app.recovers()

@@ -3,17 +3,22 @@
 Closed: every call goes through. Open: none does, until a jittered backoff is over. Half open: one
 call is the probe; its end decides. Shared by all threads and tasks of a cache.
 
+One slow call among many good ones is no outage. So a failed `attempt` opens the breaker only if no
+other call has succeeded since it began or just before it ended; where one has, failures are held
+against successes, and more than one in ten opens it (benchmarks/breaker.py compares the rules).
+
 What fails is the way to the other side. Bad data that came back in time is not a failure here, or
 a poisoned entry would keep itself from being overwritten.
 """
 
 from __future__ import annotations
 
+import math
 import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Literal
 
 from .._signals import raised_by_signal
@@ -23,6 +28,14 @@ State = Literal["closed", "open", "half_open"]
 
 class SuspendedError(Exception):
     """The breaker is open: the call was not made."""
+
+
+JUST_BEFORE = 0.1
+"""Seconds. What fails within it costs its caller little; an open breaker costs all others."""
+TOLERATED = 0.1
+"""Failures per success, in the long run."""
+BURST = 3.0
+"""Failures beyond the tolerated that open it all the same."""
 
 
 class Breaker:
@@ -50,6 +63,8 @@ class Breaker:
         self._failures = 0
         self._backoff = first
         self._retry_at = 0.0
+        self._succeeded_at = -math.inf
+        self._surplus = 0.0  # of failures beyond the tolerated
 
     @property
     def state(self) -> State:
@@ -73,6 +88,10 @@ class Breaker:
             self._on_change("half_open")
         return True
 
+    def attempt(self) -> AbstractContextManager[None]:
+        """Call as one of many that go on at the same time."""
+        return _Attempt(self, self._clock())
+
     def __enter__(self) -> None:
         if self._state != "closed" and not self.allow():
             raise SuspendedError
@@ -80,13 +99,27 @@ class Breaker:
     def __exit__(
         self, _: type[BaseException] | None, error: BaseException | None, *__: object
     ) -> None:
+        self.ended(error)
+
+    def ended(self, error: BaseException | None, began: float | None = None) -> None:
+        """Learn from the end of a call that went through, of an attempt also when it began."""
         if error is None:
+            self._succeeded_at = self._clock()
+            if self._surplus > 0.0:
+                self._surplus -= TOLERATED
             if self._state != "closed" or self._failures:
                 self.success()
-        elif _says_something(error):
-            self.failure()
-        else:
+        elif not _says_something(error):
             self.abandon()
+        elif began is None or self._is_more_than_one_of_many(began):
+            self.failure()
+
+    def _is_more_than_one_of_many(self, began: float) -> bool:
+        just_before = self._clock() - JUST_BEFORE
+        if self._state != "closed" or self._succeeded_at < min(began, just_before):
+            return True
+        self._surplus += 1.0
+        return self._surplus >= BURST
 
     @contextmanager
     def glance(self) -> Iterator[None]:
@@ -103,6 +136,7 @@ class Breaker:
             changed = self._state != "closed"
             self._state = "closed"
             self._failures = 0
+            self._surplus = 0.0
             self._backoff = self._first
         if changed:
             self._on_change("closed")
@@ -126,6 +160,7 @@ class Breaker:
         self.lock = threading.Lock()
         self._state = "closed"
         self._failures = 0
+        self._surplus = 0.0
         self._backoff = self._first
 
     def abandon(self) -> None:
@@ -136,6 +171,22 @@ class Breaker:
             self._state = "open"
             self._retry_at = self._clock()
         self._on_change("open")
+
+
+class _Attempt:
+    __slots__ = ("_began", "_breaker")
+
+    def __init__(self, breaker: Breaker, began: float) -> None:
+        self._breaker = breaker
+        self._began = began
+
+    def __enter__(self) -> None:
+        self._breaker.__enter__()
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, *__: object
+    ) -> None:
+        self._breaker.ended(error, self._began)
 
 
 def _says_something(error: BaseException) -> bool:

@@ -139,13 +139,13 @@ class Drivers:
         if glance:
             return self.breaker.glance()
         if not request.write:
-            return self.breaker
+            return self.breaker.attempt()
         # Where nothing but writes is going on, one of them has to be the probe.
-        return self.store_breaker if self.breaker.state == "closed" else self._both()
+        return self.store_breaker.attempt() if self.breaker.state == "closed" else self._both()
 
     @contextmanager
     def _both(self) -> Iterator[None]:
-        with self.breaker, self.store_breaker:
+        with self.breaker.attempt(), self.store_breaker.attempt():
             yield
 
     async def _awork(self, request: Work) -> Any:

@@ -209,8 +209,10 @@ class SocketChannel:
 
     async def close(self) -> None:
         self._closed = True
+        closing = []
         while (connection := self._idle.take()) is not None:
-            await connection.disconnect(nowait=True)
+            closing.append(connection.disconnect())  # with TLS both sides say goodbye
+        await asyncio.gather(*closing, return_exceptions=True)
 
     async def _sent(self, packed: bytes) -> Any:
         """Return the connection that this was sent on."""

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
-from langchain_redis_semcache.bounded.breaker import Breaker, State, SuspendedError
+from langchain_redis_semcache.bounded.breaker import JUST_BEFORE, Breaker, State, SuspendedError
 
 FIRST, LONGEST = 1.0, 4.0
 
@@ -215,3 +216,59 @@ def test_glance(lab: Lab, error: Exception | None) -> None:
     assert glance() == seen
     assert lab.changes == ["open"]
     assert lab.call() == "done"
+
+
+# -- one of many calls -----------------------------------------------------------------------------
+
+
+def attempted(lab: Lab, seconds: float, error: Exception | None, meanwhile: bool) -> None:
+    """Attempt a call that takes so long, while another one succeeds or not."""
+    with suppress(OSError), lab.breaker.attempt():
+        lab.now += seconds
+        if meanwhile:
+            with lab.breaker.attempt():
+                pass
+        lab.now += JUST_BEFORE * 1.1
+        if error is not None:
+            raise error
+
+
+def test_alone(lab: Lab) -> None:
+    """A failure during which nothing succeeded opens it at once: an outage costs one timeout."""
+    attempted(lab, 0.5, None, meanwhile=False)
+    lab.now += 0.001
+    attempted(lab, 0.5, OSError(), meanwhile=False)
+    assert lab.breaker.state == "open"
+
+
+def test_one_of_many(lab: Lab) -> None:
+    """A slow call while others are answered opens nothing, however often one in a hundred is."""
+    for _ in range(50):
+        attempted(lab, 0.5, OSError(), meanwhile=True)
+        for _ in range(99):
+            attempted(lab, 0.001, None, meanwhile=False)
+    assert lab.changes == []
+
+
+def test_quick_failure(lab: Lab) -> None:
+    """A failure right after a success is one of many, even if nothing succeeded meanwhile."""
+    attempted(lab, 0.001, None, meanwhile=False)
+    with suppress(OSError), lab.breaker.attempt():
+        raise OSError
+    assert lab.breaker.state == "closed"
+
+
+def test_too_many(lab: Lab) -> None:
+    """Where a good part of the calls fails it opens although others are answered."""
+    for _ in range(4):
+        attempted(lab, 0.5, OSError(), meanwhile=True)
+    assert lab.breaker.state == "open"
+
+
+def test_attempts_are_suspended(open_lab: Lab) -> None:
+    """An attempt is held back like any call, probes like any call, and its success closes."""
+    with pytest.raises(SuspendedError), open_lab.breaker.attempt():
+        raise AssertionError("not made")
+    open_lab.now += FIRST * 1.25
+    attempted(open_lab, 0.001, None, meanwhile=False)
+    assert open_lab.changes == ["half_open", "closed"]
