@@ -44,6 +44,7 @@ _CONSEQUENCES = {
     "verifier": "questions that need it are answered by the model",
     "judge": "the audit has less to go by",
     "audit": "the audit has less to go by",
+    "agreement": "neighbours vouch for fewer questions",
 }
 
 

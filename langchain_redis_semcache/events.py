@@ -108,8 +108,9 @@ class Audited:
     """Whether the stored one would have done."""
     distance: float
     entry: str
-    why: Literal["audit", "explore"]
-    """Whether it would have been a hit otherwise."""
+    why: Literal["audit", "explore", "agreement"]
+    """"audit": it would have been a hit; "explore": it was too far; "agreement": do neighbours
+    answer alike?"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 from collections.abc import Callable, Iterator
@@ -14,10 +15,12 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_redis_semcache._effects import (
+    Ask,
     Embed,
     EmbeddingUnavailableError,
     ErrorReply,
     Flow,
+    Later,
     RedisUnavailableError,
     Request,
     Send,
@@ -25,6 +28,7 @@ from langchain_redis_semcache._effects import (
 )
 from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.admission import CompleteAnswers
+from langchain_redis_semcache.entry import scripts
 from langchain_redis_semcache.entry.query import CANDIDATES
 from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.entry.vector import unpack
@@ -119,11 +123,8 @@ class World:
             return dict(entry or {})
         if name == "PTTL":
             return self.ttl.get(key, -1) if entry is not None else -2
-        if name == "EVAL":  # the script of an alias, beside an entry of its own or not
-            _, alias, _milliseconds, *pairs = args
-            if "of" in self.hashes.get(alias, {"of": b""}):
-                self.hashes[alias] = dict(zip(map(_text, pairs[::2]), pairs[1::2], strict=True))
-            return 1
+        if name == "EVAL":
+            return self._evaluate(key, *args[1:])
         if name == "PEXPIRE":
             self.ttl[key] = args[0]
             return int(entry is not None)
@@ -132,6 +133,19 @@ class World:
             return b"OK"
         assert name == "FT.SEARCH", name
         return self._search(key, *args) if key in self.indexes else NO_INDEX
+
+    def _evaluate(self, lua: str, key: Any, condition: Any, *pairs: Any) -> int:
+        fields = dict(zip(map(_text, pairs[::2]), pairs[1::2], strict=True))
+        entry = self.hashes.get(key)
+        if lua == scripts.script("alias"):
+            if entry is None or "of" in entry:
+                self.hashes[key] = fields
+            return 1
+        assert lua == scripts.script("join")
+        if entry is None or hashlib.sha1(entry.get("response", b"")).hexdigest() != condition:
+            return 0
+        entry.update(fields)
+        return len(fields)
 
     def _search(self, _: str, query: str, *args: Any) -> list[Any]:
         scope = re.search(r"@scope:\{(\w+)\}", query)
@@ -260,3 +274,49 @@ class Failing:
             error = EmbeddingUnavailableError if kind == "embedding" else RedisUnavailableError
             raise error("Boom")
         return self.world(request)
+
+
+class Behind:
+    """A lab's world in which what is asked and what runs behind the call is answered as well."""
+
+    def __init__(self, lab: Lab, verdict: Any = True) -> None:
+        self.lab = lab
+        self.verdict = verdict
+        self.asked: list[tuple[Any, ...]] = []
+        self.behind: Any = None
+        """What Redis answers to the command behind the call instead of carrying it out."""
+
+    def __call__(self, request: Any) -> Any:
+        if isinstance(request, Ask):
+            self.asked.append(request.arguments)
+            if isinstance(self.verdict, Exception):
+                raise self.verdict
+            return self.verdict(*request.arguments) if callable(self.verdict) else self.verdict
+        if isinstance(request, Later):
+            self._run(request.flow)
+            return True
+        return self.lab.world(request)
+
+    def _run(self, flow: Any) -> None:
+        try:
+            request = next(flow)
+            while True:
+                try:
+                    reply = self._behind(request)
+                except Exception as error:
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(reply)
+        except StopIteration:
+            return
+
+    def _behind(self, request: Any) -> Any:
+        if isinstance(request, Work):
+            return request.function()
+        if isinstance(request, Send) and self.behind is not None:
+            name, reply = self.behind
+            if request.commands[0][0] == name:
+                if isinstance(reply, Exception):
+                    raise reply
+                return [reply]
+        return self(request)

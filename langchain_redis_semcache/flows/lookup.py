@@ -15,9 +15,12 @@ from langchain_core.outputs import Generation
 from .._effects import Flow, RedisUnavailableError, Send
 from .._reporter import Reporter
 from ..entry.candidate import Candidate
+from ..entry.query import CANDIDATES
 from ..events import Bypassed, Hit, Miss, Stored
+from ..policies.agreement import Agreement
 from ..policies.decision import Decision, Doubtful, Measured, is_learner
 from ..policies.verified import Verified
+from .agreement import FIELDS, SIGNED_FIELDS, Agreeing
 from .audit import Learning
 from .calls import Asked, Calls, Judged, Result, Settings
 from .exact import ExactLookup
@@ -38,6 +41,7 @@ class Core:
         self.calls = Calls(settings, reporter)
         self.learning: Learning | None = None
         self._verification: Verification | None = None
+        self._agreeing: Agreeing | None = None
         self._server = Server(self.calls)
         policy = settings.policy
         # Each field costs the server a lookup per candidate: only what these settings use.
@@ -50,10 +54,15 @@ class Core:
         if is_learner(policy):
             self.learning = Learning(self.calls, policy)
             searched.append("radius")
+        elif isinstance(policy, Agreement):
+            self._agreeing = Agreeing(self.calls, self._server, policy)
+            searched += FIELDS if settings.signer is None else SIGNED_FIELDS
         elif isinstance(policy, Verified):
             self._verification = Verification(self.calls, self._server, policy)
         self._exact = ExactLookup(self.calls, self._server, tuple(fields), self.learning)
-        self.search = SearchIndex(settings.schema, reporter, settings.create_index, tuple(searched))
+        count = policy.candidates if isinstance(policy, Agreement) else CANDIDATES
+        create = settings.create_index
+        self.search = SearchIndex(settings.schema, reporter, create, tuple(searched), count)
         self._store = Store(self.calls, self.search)
         self._reporter = reporter
         self._options = options
@@ -104,6 +113,8 @@ class Core:
         asked, last = result.asked, result.judged[-1]
         if self._verification is not None and isinstance(last.decision, Doubtful):
             return (yield from self._verification.verify(asked, last.candidate))
+        if self._agreeing is not None and isinstance(result.event, Miss):
+            self._agreeing.remember(asked, result.judged)
         if self.learning is not None and isinstance(last.decision, Measured):
             if isinstance(result.event, Hit):
                 self.learning.learner.served(last.decision)
@@ -137,6 +148,8 @@ class Core:
             seen = {one.candidate.entry for one in judged}
             others = (candidate for candidate in rest or () if candidate.entry not in seen)
             result = yield from self._judge(asked, others, threshold, judged)
+        if result is None and self._agreeing is not None:
+            result = yield from self._agreeing.serve(asked, judged)
         return self._refused(asked, judged) if result is None else result
 
     def _judge(
@@ -199,12 +212,15 @@ class Core:
             self._reporter.emit(event)
         if isinstance(event, Stored) and self.learning is not None:
             yield from self.learning.compare(event.entry, generations)
+        if isinstance(event, Stored) and self._agreeing is not None:
+            yield from self._agreeing.compare(event.entry, generations)
 
     def drop(self) -> None:
         """Forget what was asked and answered lately: the entries are gone, or the cache is."""
         self.calls.drop()
-        if self.learning is not None:
-            self.learning.drop()
+        for one in (self.learning, self._agreeing):
+            if one is not None:
+                one.drop()
 
 
 def _is_compared(decision: Decision) -> bool:

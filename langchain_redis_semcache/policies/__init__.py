@@ -3,6 +3,7 @@
 It cannot make anything eligible that is in another scope.
 """
 
+from .agreement import Agreement
 from .audit import AuditPolicy, AuditReport
 from .decision import Candidate, Decision, Learner, Policy
 from .distance import DistancePolicy
@@ -17,6 +18,7 @@ from .second_opinions import (
 from .verified import Verified
 
 __all__ = [
+    "Agreement",
     "AuditPolicy",
     "AuditReport",
     "Candidate",

@@ -9,67 +9,20 @@ import pytest
 from langchain_core.outputs import Generation
 
 from langchain_redis_semcache._effects import (
-    Ask,
     AskFailedError,
     ErrorReply,
-    Later,
     RedisUnavailableError,
-    Send,
 )
 from langchain_redis_semcache.entry.signing import Signer
 from langchain_redis_semcache.events import Failed, Hit, Miss, VerifierAsked
 from langchain_redis_semcache.policies import DistancePolicy, Verified
-from tests.lab import AGAIN, ANSWER, ASKED, Lab, stocked
+from tests.lab import AGAIN, ANSWER, ASKED, Behind, Lab, stocked
 
 KEY = "k" * 16
 
 
 def yes(asked: str, cached: str, answer: str, /) -> bool:
     return True
-
-
-class Verifying:
-    """A world in which what is asked and what runs behind the call is answered as well."""
-
-    def __init__(self, lab: Lab, verdict: Any = True) -> None:
-        self.lab = lab
-        self.verdict = verdict
-        self.asked: list[tuple[Any, ...]] = []
-        self.behind: Any = None
-        """What Redis answers to the command behind the call instead of carrying it out."""
-
-    def __call__(self, request: Any) -> Any:
-        if isinstance(request, Ask):
-            self.asked.append(request.arguments)
-            if isinstance(self.verdict, Exception):
-                raise self.verdict
-            return self.verdict
-        if isinstance(request, Later):
-            self._run(request.flow)
-            return True
-        return self.lab.world(request)
-
-    def _run(self, flow: Any) -> None:
-        try:
-            request = next(flow)
-            while True:
-                try:
-                    reply = self._behind(request)
-                except Exception as error:
-                    request = flow.throw(error)
-                else:
-                    request = flow.send(reply)
-        except StopIteration:
-            return
-
-    def _behind(self, request: Any) -> Any:
-        if isinstance(request, Send) and self.behind is not None:
-            name, reply = self.behind
-            if request.commands[0][0] == name:
-                if isinstance(reply, Exception):
-                    raise reply
-                return [reply]
-        return self(request)
 
 
 def lab(background: bool = False, **changes: Any) -> Lab:
@@ -81,7 +34,7 @@ def lab(background: bool = False, **changes: Any) -> Lab:
 def test_asked_once(background: bool, key: str | None) -> None:
     """What was approved is an exact hit from then on, and nobody is asked again."""
     one = lab(background, signer=None if key is None else Signer(key))
-    world = Verifying(one)
+    world = Behind(one)
     first = one.lookup(AGAIN, answer=world)
     assert first == (None if background else ANSWER)
     assert world.asked == [("France's capital?", "Capital of France?", "Paris.")]
@@ -102,7 +55,7 @@ def test_gone_under_every_wording(
     now = [1e9]
     monkeypatch.setattr(time, "time", lambda: now[0])
     one = lab(signer=None if key is None else Signer(key))
-    world = Verifying(one)
+    world = Behind(one)
     one.lookup(AGAIN, answer=world)
     entry = one.last.entry
     now[0] += 0.001
@@ -118,10 +71,10 @@ def test_gone_under_every_wording(
 def test_an_alias_is_signed() -> None:
     """Whoever can write to Redis cannot make a question an alias of an answer."""
     one = lab(signer=Signer(KEY))
-    one.lookup(AGAIN, answer=Verifying(one))
+    one.lookup(AGAIN, answer=Behind(one))
     (alias,) = [fields for fields in one.world.hashes.values() if "of" in fields]
     alias["signature"] = b"0" * 64
-    world = Verifying(one, False)
+    world = Behind(one, False)
     assert one.lookup(AGAIN, answer=world) is None
     assert Failed("lookup", "entry", "Unsigned") in one.events
 
@@ -129,14 +82,14 @@ def test_an_alias_is_signed() -> None:
 def test_an_alias_of_another_scope() -> None:
     """An alias that points out of its scope is nobody's answer."""
     one = lab()
-    one.lookup(AGAIN, answer=Verifying(one))
+    one.lookup(AGAIN, answer=Behind(one))
     one.update(ASKED, [Generation(text="of another model")], "m2")
     foreign = [
         key for key, entry in one.world.hashes.items() if b"another" in entry.get("response", b"")
     ]
     (alias,) = [fields for fields in one.world.hashes.values() if "of" in fields]
     alias["of"] = foreign[0].encode()
-    assert one.lookup(AGAIN, answer=Verifying(one, False)) is None
+    assert one.lookup(AGAIN, answer=Behind(one, False)) is None
 
 
 @pytest.mark.parametrize(
@@ -152,7 +105,7 @@ def test_a_verification_is_an_event_with_its_time(
 ) -> None:
     """Approved, refused or failed; a failure is reported as one too."""
     one = lab()
-    one.lookup(AGAIN, answer=Verifying(one, reply))
+    one.lookup(AGAIN, answer=Behind(one, reply))
     (event,) = [e for e in one.events if isinstance(e, VerifierAsked)]
     assert (event.approved, event.seconds >= 0) == (verdict, True)
     stages = [e.stage for e in one.events if isinstance(e, Failed)]
@@ -173,7 +126,7 @@ def test_a_verification_is_an_event_with_its_time(
 def test_what_cannot_be_remembered(behind: Any, failed: str | None) -> None:
     """It is served all the same; whatever goes wrong is reported, nothing more."""
     one = lab()
-    world = Verifying(one)
+    world = Behind(one)
     world.behind = behind
     assert one.lookup(AGAIN, answer=world) == ANSWER
     assert not [fields for fields in one.world.hashes.values() if "of" in fields]
@@ -185,5 +138,5 @@ def test_an_answer_without_a_time_has_no_alias() -> None:
     one = lab()
     (entry,) = one.world.hashes.values()
     entry["created_at"] = None
-    assert one.lookup(AGAIN, answer=Verifying(one)) == ANSWER
+    assert one.lookup(AGAIN, answer=Behind(one)) == ANSWER
     assert len(one.world.hashes) == 1

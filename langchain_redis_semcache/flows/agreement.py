@@ -1,0 +1,131 @@
+"""Neighbours that vouch: served where they agree, compared behind the call where they do not yet.
+
+Rule of this module: a group is a field of each entry that belongs to it. What is deleted, replaced
+or has expired has left its group, and nothing is served that its own entry does not hold.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+
+from langchain_core.outputs import Generation
+
+from .._effects import Command, ErrorReply, Flow, Later, RedisUnavailableError, Send
+from ..entry.answer import EncodeError, encode
+from ..entry.candidate import Candidate
+from ..entry.scripts import script
+from ..events import Audited, Hit
+from ..policies.agreement import Agreement, Witness, groups
+from ..policies.decision import Decision
+from ..question.digest import raw
+from .calls import Asked, Calls, Judged, Result
+from .judging import Judging, Waiting
+from .serve import Server
+
+FIELDS = ("group",)
+SIGNED_FIELDS = ("group", "group_signature")
+
+
+class Agreeing:
+    """The witnesses of one cache."""
+
+    def __init__(self, calls: Calls, server: Server, policy: Agreement) -> None:
+        self._calls = calls
+        self._server = server
+        self._policy = policy
+        self._judging = Judging(calls, policy.judge)
+        self._waiting: Waiting[tuple[str, list[Candidate]]] = Waiting()
+        self.drop = self._waiting.drop
+
+    def serve(self, asked: Asked, judged: list[Judged]) -> Flow[Result | None]:
+        """Return a hit where the nearest candidates were answered alike; else None."""
+        found = self._policy.agreed([self._trusted(one) for one in _witnesses(judged)])
+        if found is None:
+            return None
+        result = yield from self._server.serve(asked, found, "semantic")
+        if isinstance(result.event, Hit):
+            agreed = Judged(found, Decision(True, "agreement"))
+            others = (one for one in judged if one.entry != found.entry)
+            result.judged = [agreed, *others]
+            return result
+        return None
+
+    def remember(self, asked: Asked, judged: list[Judged]) -> None:
+        """Keep the neighbours of a miss until the model has answered."""
+        trusted = [self._trusted(one) for one in _witnesses(judged)]
+        chosen = self._policy.to_compare([one for one in trusted if _answer(one)])
+        if chosen:
+            size = sum(len(_answer(one)) for one in chosen)
+            self._waiting.put(asked.key, (asked.text, chosen), size)
+
+    def compare(self, key: str, generations: Sequence[Generation]) -> Flow[None]:
+        """Compare the fresh answer with those of its neighbours, behind the call."""
+        waiting = self._waiting.take(key)
+        if waiting is not None:
+            yield Later(self._compare(key, *waiting, generations))
+
+    def _compare(
+        self, key: str, text: str, near: list[Candidate], fresh: Sequence[Generation]
+    ) -> Flow[None]:
+        equal = []
+        for one in near:
+            same = yield from self._judging.compared(text, _answer(one), fresh)
+            if same is not None:
+                self._calls.reporter.emit(Audited(same, one.distance, one.entry, "agreement"))
+            if same:
+                equal.append(one)
+        try:
+            answers = {one.entry: _answer(one) for one in equal} | {key: encode(fresh)}
+        except EncodeError:
+            return
+        named = groups(key, equal)
+        commands = [self._join(entry, answers[entry], group) for entry, group in named.items()]
+        if not commands:
+            return
+        try:
+            replies = yield Send(commands, write=True)
+        except RedisUnavailableError as error:
+            self._calls.failed("update", "agreement", error.label)
+            return
+        refused = next((r for r in replies if isinstance(r, ErrorReply)), None)
+        if refused is not None:
+            self._calls.failed("update", "agreement", refused.code)
+        else:
+            self._calls.reporter.recovered("agreement")
+
+    def _join(self, entry: str, answer: bytes, group: str) -> Command:
+        fields: list[str | bytes] = ["group", raw(group)]
+        signer = self._calls.settings.signer
+        if signer is not None:
+            fields += ["group_signature", signer.sign(*_membership(entry, answer, raw(group)))]
+        digest = hashlib.sha1(answer, usedforsecurity=False).hexdigest()
+        return ("EVAL", script("join"), 1, entry, digest, *fields)
+
+    def _trusted(self, one: Candidate) -> Candidate:
+        """Leave the group out of what somebody else may have written."""
+        signer = self._calls.settings.signer
+        if signer is None:
+            return one
+        group, signature = one.fields.get(b"group"), one.fields.get(b"group_signature")
+        if isinstance(group, bytes) and self._server.authentic(one):
+            place, fields = _membership(one.entry, _answer(one), group)
+            if signer.verify(place, {**fields, b"signature": signature}):
+                return one
+        fields = {name: value for name, value in one.fields.items() if name != b"group"}
+        return Candidate(one.entry, one.question, one.distance, one.radius, fields)
+
+
+def _witnesses(judged: Iterable[Judged]) -> list[Candidate]:
+    found = [one.candidate for one in judged if isinstance(one.decision, Witness)]
+    return sorted(found, key=lambda one: one.distance)
+
+
+def _answer(one: Candidate) -> bytes:
+    data = one.fields.get(b"response")
+    return data if isinstance(data, bytes) else b""
+
+
+def _membership(entry: str, answer: bytes, group: bytes) -> tuple[str, dict[bytes, bytes]]:
+    """Return what is signed: this answer of this entry belongs to this group."""
+    return f"{entry}#group", {b"response": answer, b"of": group}
