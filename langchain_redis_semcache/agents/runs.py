@@ -1,0 +1,92 @@
+"""What is known of the runs under way: which were begun here, and what has been said in them.
+
+Rule of this module: messages prove nothing, since a client may have sent them; an answer counts
+only where all that was said since the question is known from here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+
+from langchain_core.caches import BaseCache
+from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+
+from .words import Words
+
+__all__ = ["Run", "Runs", "question_of"]
+
+MOST = 4096
+"""Runs that end in an error are forgotten when so many others have begun."""
+
+
+class Run:
+    """One run, from its question on."""
+
+    def __init__(self, view: BaseCache, words: Words) -> None:
+        self.view = view
+        """The cache with the tenant and the options of the moment at which the run began."""
+        self.objection: str | None = None
+        """Why the answer may not be stored."""
+        self._words = _digest(words)
+        self._said: set[bytes] = set()
+
+    def object(self, reason: str) -> None:
+        """Keep the first reason."""
+        self.objection = self.objection or reason
+
+    def said(self, message: BaseMessage) -> None:
+        """Take note of what the model or a tool has said."""
+        self._said.add(_fingerprint(message))
+
+    def examine(self, words: Words, since: Iterable[BaseMessage]) -> None:
+        """Object to another beginning, and to whatever was not said here."""
+        if _digest(words) != self._words:
+            self.object("run_changed")
+        if not all(_fingerprint(message) in self._said for message in since):
+            self.object("unknown_messages")
+
+
+class Runs:
+    """The runs under way, by the id of the message that asked; bounded, safe under threads."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self._most = most
+        self._lock = threading.Lock()
+        self._runs: OrderedDict[str, Run] = OrderedDict()
+
+    def begin(self, question: str, run: Run) -> None:
+        with self._lock:
+            self._runs.pop(question, None)
+            self._runs[question] = run
+            while len(self._runs) > self._most:
+                self._runs.popitem(last=False)
+
+    def get(self, question: str | None) -> Run | None:
+        return None if question is None else self._runs.get(question)
+
+    def end(self, question: str) -> None:
+        with self._lock:
+            self._runs.pop(question, None)
+
+
+def question_of(messages: Sequence[BaseMessage]) -> int | None:
+    """Return where the last human message stands."""
+    for position in range(len(messages) - 1, -1, -1):
+        if isinstance(messages[position], HumanMessage):
+            return position
+    return None
+
+
+def _fingerprint(message: BaseMessage) -> bytes:
+    if isinstance(message, AIMessage):
+        return _digest(("ai", message.content, message.tool_calls))
+    if isinstance(message, ToolMessage):
+        return _digest(("tool", message.content, message.tool_call_id, message.status))
+    return b""
+
+
+def _digest(value: object) -> bytes:
+    return hashlib.blake2b(repr(value).encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -1,0 +1,69 @@
+"""What stands for a whole run, or for one tool call, in the two strings that a cache is asked.
+
+Rule of this module: whatever can change the answer is in the strings, and the question is the last
+human message, as in any other call of a model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from langchain.agents.middleware import ModelRequest
+from langchain_core.language_models import BaseChatModel
+from langchain_core.load import dumps
+from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+from langgraph.config import get_config
+
+__all__ = ["Words", "run_words", "tool_words"]
+
+Words = tuple[str, str]
+"""The `prompt` and the `llm_string` of a lookup and an update."""
+
+
+def run_words(
+    request: ModelRequest[Any],
+    model: BaseChatModel,
+    messages: Sequence[BaseMessage],
+    declared: Sequence[str],
+) -> Words:
+    """Return the words of a run that begins with these messages."""
+    shown = list(messages)
+    if request.system_message is not None:
+        shown.insert(0, request.system_message)
+    parameters: dict[str, Any] = {
+        **request.model_settings,
+        "tools": [_schema(tool) for tool in request.tools],
+        # No call of a model is answered by a run, and no run by one in which other tools may be
+        # repeated from the cache.
+        "agent_run": (_name(), tuple(declared)),
+    }
+    if request.tool_choice is not None:
+        parameters["tool_choice"] = request.tool_choice
+    return _dumped(shown), model._get_llm_string(stop=None, **parameters)
+
+
+def tool_words(name: str, arguments: dict[str, Any], tool: BaseTool) -> Words:
+    """Return the words of a tool call; without a human message only an identical one matches."""
+    call = AIMessage("", tool_calls=[{"name": name, "args": arguments, "id": ""}])
+    return _dumped([call]), str([("tool_result", _schema(tool))])
+
+
+def _dumped(messages: Sequence[BaseMessage]) -> str:
+    return dumps([m if m.id is None else m.model_copy(update={"id": None}) for m in messages])
+
+
+def _schema(tool: BaseTool | dict[str, Any]) -> dict[str, Any]:
+    return tool if isinstance(tool, dict) else convert_to_openai_tool(tool)
+
+
+def _name() -> str | None:
+    """Return the name of the agent, which its messages carry."""
+    try:
+        metadata = get_config().get("metadata") or {}
+    except RuntimeError:  # outside of a graph
+        return None
+    name = metadata.get("lc_agent_name")
+    return name if isinstance(name, str) else None

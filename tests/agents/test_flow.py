@@ -1,0 +1,225 @@
+"""What a middleware decides, step by step; the drivers carry it out."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from langchain.agents.middleware import ModelResponse
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatGeneration
+from langgraph.types import Command
+
+from langchain_redis_semcache.agents.flow import Agent, Flow, Lookup, Proceed, Store, arun, run
+from langchain_redis_semcache.events import Bypassed, Event
+from tests.agents.lab import QUESTION, SEARCH, a_cache, request
+
+CALL: Any = {"name": "search_docs", "args": {"query": "a"}, "id": "1", "type": "tool_call"}
+ASKED = AIMessage("", tool_calls=[CALL], id="a1")
+FOUND = ToolMessage("Paris", tool_call_id="1", name="search_docs")
+ANSWER = AIMessage("It is Paris.")
+
+
+@pytest.fixture
+def events() -> list[Event]:
+    return []
+
+
+@pytest.fixture
+def agent(events: list[Event]) -> Agent:
+    return Agent(a_cache(events), ["search_docs"], [])
+
+
+def steps(flow: Flow, *replies: Any) -> tuple[list[Any], Any]:
+    """Run a flow with these replies; return the steps and what it came to."""
+    taken: list[Any] = []
+    left = [None, *replies, *[None] * 3]
+    while True:
+        try:
+            taken.append(flow.send(left.pop(0)))
+        except StopIteration as end:
+            return taken, end.value
+
+
+def kinds(taken: list[Any]) -> list[Any]:
+    return [type(step) for step in taken]
+
+
+def says(message: AIMessage) -> ModelResponse[Any]:
+    return ModelResponse(result=[message])
+
+
+def called(result: Any, state: Any = None) -> Any:
+    """A call of the tool in a run, as a request."""
+    kept = {"messages": [QUESTION, ASKED]} if state is None else state
+    return SimpleNamespace(tool_call=CALL, tool=SEARCH, state=kept, result=result)
+
+
+def reasons(events: list[Event]) -> list[str]:
+    return [event.reason for event in events if isinstance(event, Bypassed)]
+
+
+def test_a_run(agent: Agent) -> None:
+    """One lookup before the first call of the model, one store behind the last."""
+    first, _ = steps(agent.model_call(request()), None, says(ASKED))
+    assert kinds(first) == [Lookup, Proceed]
+    noted, result = steps(agent.tool_call(called(FOUND)), FOUND)
+    assert (kinds(noted), result) == ([Proceed], FOUND)
+    last, _ = steps(agent.model_call(request(QUESTION, ASKED, FOUND)), says(ANSWER))
+    assert kinds(last) == [Proceed, Store]
+    assert last[1].words == first[0].words
+    assert last[1].view is first[0].view
+    again, _ = steps(agent.model_call(request(QUESTION, ASKED, FOUND)), says(ANSWER))
+    assert kinds(again) == [Proceed]
+
+
+def test_a_hit(agent: Agent) -> None:
+    """What is served is a new turn, costs nothing, and ends the run."""
+    usage: Any = {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}
+    stored = AIMessage("It is Paris.", id="old", usage_metadata=usage)
+    taken, response = steps(agent.model_call(request()), [ChatGeneration(message=stored)])
+    assert kinds(taken) == [Lookup]
+    (message,) = response.result
+    assert (message.text, message.id) == ("It is Paris.", None)
+    assert message.usage_metadata["total_cost"] == 0
+
+
+@pytest.mark.parametrize("found", [[], [ChatGeneration(message=ASKED)], "two"])
+def test_no_answer_of_a_run(agent: Agent, found: Any) -> None:
+    """What is not one answer in words is not served."""
+    found = [ChatGeneration(message=ANSWER)] * 2 if found == "two" else found
+    taken, _ = steps(agent.model_call(request()), found, says(ANSWER))
+    assert kinds(taken) == [Lookup, Proceed, Store]
+
+
+SEARCHED: Any = {"type": "server_tool_call", "name": "web_search", "id": "2", "args": {}}
+
+
+@pytest.mark.parametrize(
+    ("said", "reason"),
+    [
+        (AIMessage("", tool_calls=[{**CALL, "name": "weather"}]), "undeclared_tool"),
+        (AIMessage([SEARCHED, {"type": "text", "text": "Paris"}]), "undeclared_tool"),
+    ],
+)
+def test_an_undeclared_tool(
+    agent: Agent, events: list[Event], said: AIMessage, reason: str
+) -> None:
+    """What another tool has had a part in is not stored, the provider's own included."""
+    steps(agent.model_call(request()), None, says(said))
+    if said.tool_calls:
+        taken, _ = steps(agent.model_call(request(QUESTION, said)), says(ANSWER))
+        assert kinds(taken) == [Proceed]
+    assert reasons(events) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        (ToolMessage("no", tool_call_id="1", status="error"), "tool_failed"),
+        (Command(update={"files": {}}), "tool_command"),
+    ],
+)
+def test_a_tool_that_failed(agent: Agent, events: list[Event], result: Any, reason: str) -> None:
+    """A failed tool, and one that changes the graph, end all thoughts of storing."""
+    steps(agent.model_call(request()), None, says(ASKED))
+    steps(agent.tool_call(called(result)), result)
+    taken, _ = steps(agent.model_call(request(QUESTION, ASKED, FOUND)), says(ANSWER))
+    assert kinds(taken) == [Proceed]
+    assert reasons(events) == [reason]
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        (request(response_format=dict), "response_format"),
+        (request(model=object()), "indistinct_model"),
+        (request(tools=[{"type": "web_search"}]), "undeclared_tool"),
+        (request(tools=[{"type": "function", "function": {"name": "x"}}]), "undeclared_tool"),
+        (request(ANSWER), "no_question"),
+        (request(HumanMessage("without an id")), "no_question"),
+        (
+            request(QUESTION, HumanMessage("Be brief."), state={"messages": [QUESTION]}),
+            "no_question",
+        ),
+        (
+            request(HumanMessage("sum", id="s", additional_kwargs={"lc_source": "summarization"})),
+            "no_question",
+        ),
+        (request(tools=[object()]), "unreadable_run"),
+    ],
+)
+def test_left_to_the_model(agent: Agent, events: list[Event], asked: Any, reason: str) -> None:
+    """Where it is not certain what was asked, the model is asked and nothing is stored."""
+    taken, response = steps(agent.model_call(asked), says(ANSWER))
+    assert kinds(taken) == [Proceed]
+    assert response.result == [ANSWER]
+    assert reasons(events) == [reason]
+
+
+def test_declared_tools_of_the_provider(events: list[Event]) -> None:
+    """A tool that the provider runs is declared by its name, or else by its type."""
+    agent = Agent(a_cache(events), ["web_search"], [])
+    taken, _ = steps(agent.model_call(request(tools=[{"type": "web_search"}])), None, says(ANSWER))
+    assert kinds(taken) == [Lookup, Proceed, Store]
+
+
+def test_no_single_answer(agent: Agent, events: list[Event]) -> None:
+    """An inner middleware that answers with several messages is left alone."""
+    two: ModelResponse[Any] = ModelResponse(result=[ANSWER, ANSWER])
+    taken, _ = steps(agent.model_call(request()), None, two)
+    assert kinds(taken) == [Lookup, Proceed]
+
+
+def test_results_of_tools(events: list[Event]) -> None:
+    """A named tool is asked once for the same arguments; what it cannot repeat is not kept."""
+    agent = Agent(a_cache(events), [], ["search_docs"])
+    taken, _ = steps(agent.tool_call(called(FOUND)), None, FOUND)
+    assert kinds(taken) == [Lookup, Proceed, Store]
+    kept = [ChatGeneration(message=taken[2].answer)]
+    taken, served = steps(agent.tool_call(called(None)), kept)
+    assert kinds(taken) == [Lookup]
+    assert (served.content, served.name, served.tool_call_id) == ("Paris", "search_docs", "1")
+    for other in (
+        FOUND.model_copy(update={"status": "error"}),
+        FOUND.model_copy(update={"artifact": [1]}),
+        Command(update={}),
+    ):
+        taken, _ = steps(agent.tool_call(called(other, state=[])), None, other)
+        assert kinds(taken) == [Lookup, Proceed]
+    assert reasons(events) == ["not_plain_data"]
+
+
+async def test_drivers() -> None:
+    """Both drivers do what the steps say and hand back what the flow came to."""
+    asked: list[Any] = []
+
+    class View:
+        def lookup(self, *words: str) -> list[str]:
+            asked.append(("lookup", *words))
+            return ["found"]
+
+        def update(self, *words: Any) -> None:
+            asked.append(("update", *words[:2]))
+
+        async def alookup(self, *words: str) -> list[str]:
+            return self.lookup(*words)
+
+        async def aupdate(self, *words: Any) -> None:
+            self.update(*words)
+
+    view: Any = View()
+
+    def flow() -> Flow:
+        found = yield Lookup(view, ("p", "m"))
+        answer = yield Proceed()
+        nothing = yield Store(view, ("p", "m"), ANSWER)
+        return found, answer, nothing
+
+    async def later() -> str:
+        return "answer"
+
+    assert run(flow(), lambda: "answer") == (["found"], "answer", None)
+    assert await arun(flow(), later) == (["found"], "answer", None)
+    assert asked == [("lookup", "p", "m"), ("update", "p", "m")] * 2

@@ -1,0 +1,73 @@
+"""What stands for a run: whatever can change its answer."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from langchain_core.language_models import FakeListChatModel
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+
+from langchain_redis_semcache.agents.words import run_words, tool_words
+from langchain_redis_semcache.question.prompt import read
+from langchain_redis_semcache.question.scope import read_model
+from tests.agents.lab import QUESTION, SEARCH, model, request
+
+
+def words(declared: tuple[str, ...] = ("search_docs",), **fields: Any) -> tuple[str, str]:
+    asked = request(**fields)
+    return run_words(asked, model(), asked.messages, declared)
+
+
+def test_the_question() -> None:
+    """The words are a prompt whose question is the user's, in a context that holds the rest."""
+    prompt, llm_string = words(system_message=SystemMessage("Be brief."))
+    assert read(prompt).text == QUESTION.text
+    assert read(prompt).exact_only is None
+    assert [node["kwargs"]["content"] for node in json.loads(prompt)] == [
+        "Be brief.",
+        QUESTION.text,
+    ]
+    assert "q1" not in prompt
+    assert read_model(llm_string).distinct
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"system_message": SystemMessage("Be brief.")},
+        {"tools": []},
+        {"tools": [SEARCH, {"type": "web_search"}]},
+        {"tool_choice": "any"},
+        {"model_settings": {"temperature": 0.5}},
+        {"declared": ()},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_another_run(change: dict[str, Any]) -> None:
+    """Whatever can change the answer is another run."""
+    assert words(**change) != words()
+
+
+def test_another_model() -> None:
+    """Nor is a run of one model that of another."""
+    other = FakeListChatModel(responses=["Berlin"])
+    asked = request()
+    assert run_words(asked, other, asked.messages, ("search_docs",)) != words()
+
+
+def test_a_tool_call() -> None:
+    """A tool's result is served for identical arguments only, in whatever order they come."""
+    one, llm_string = tool_words("search_docs", {"query": "a", "k": 1}, SEARCH)
+    same, _ = tool_words("search_docs", {"k": 1, "query": "a"}, SEARCH)
+    other, _ = tool_words("search_docs", {"query": "a", "k": 2}, SEARCH)
+    assert read(one).exact_only == "last_message_ai"
+    assert read(one).context == read(same).context != read(other).context
+    assert read_model(llm_string).distinct
+
+
+def test_earlier_messages() -> None:
+    """A conversation that went another way is another run."""
+    asked = request(HumanMessage("Hello"), AIMessage("Hi"), QUESTION)
+    assert run_words(asked, model(), asked.messages, ("search_docs",)) != words()
