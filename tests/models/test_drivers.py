@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -159,6 +160,7 @@ async def test_the_rate_limiter(way: str, made: Any) -> None:
     assert limiter.waits == 1
 
 
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="tasks hand on no callbacks by themselves")
 async def test_events_of_a_node_that_invokes(made: Any) -> None:
     """Where a node invokes, a hit is told in chunks as well: a UI that shows them is not blank."""
     for kind in (Both, Sync):
