@@ -190,7 +190,7 @@ def test_a_worker_outlives_a_call_that_nobody_waits_for() -> None:
         time.sleep(0.2)
 
     abandoned = workers.submit(slow)
-    abandoned.cancel()
+    abandoned.give_up()
     with pytest.raises(TimeoutError):
         workers.run(slow, 0.01)
 

@@ -7,15 +7,15 @@ waits a moment for what is under way and then ends it. Stores have rules of thei
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from .._effects import Ask, AskFailedError, Flow
 from .._reporter import Reporter
 from .._signals import let_through
+from ..bounded.awaited import awaited, in_thread
 from ..bounded.callables import is_late, ways
-from ..bounded.threads import Workers
+from ..bounded.threads import Job, Workers, wait
 from ..events import Failed
 from .stores import Stores
 
@@ -40,13 +40,13 @@ class Background:
         """Forget everything; after a fork there is nothing."""
         self._workers.reset()
         self._outside.reset()
-        self._futures: set[concurrent.futures.Future[None]] = set()
+        self._jobs: set[Job[None]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.stores.reset()
 
     def start(self, run: Callable[[Flow[None]], None], flow: Flow[None]) -> bool:
         """Run a flow in a thread, where there are not too many."""
-        if len(self._futures) >= LIMIT:
+        if len(self._jobs) >= LIMIT:
             flow.close()
             return False
 
@@ -56,9 +56,13 @@ class Background:
             except Exception as error:
                 self._unforeseen(error)
 
-        future = self._workers.submit(guarded)
-        self._futures.add(future)
-        future.add_done_callback(self._futures.discard)
+        try:
+            job = self._workers.submit(guarded)
+        except RuntimeError:  # no thread can be started
+            flow.close()
+            return False
+        self._jobs.add(job)
+        job.then(self._jobs.discard)
         return True
 
     def astart(
@@ -93,22 +97,20 @@ class Background:
         try:
             if acall is not None:
                 return await asyncio.wait_for(acall(), request.timeout)
-            future = asyncio.wrap_future(self._outside.submit(call))
-            return await asyncio.wait_for(future, request.timeout)
+            return await asyncio.wait_for(in_thread(self._outside, call), request.timeout)
         except Exception as error:
             raise _failed(error) from None
 
     def settle(self, seconds: float = SETTLE_SECONDS) -> None:
         """Wait for the threads; what takes longer is left behind."""
-        concurrent.futures.wait([*self._futures, *self.stores.futures], seconds)
+        wait([*self._jobs, *self.stores.jobs], seconds)
 
     async def asettle(self, seconds: float = SETTLE_SECONDS) -> None:
         """Wait for the tasks of this loop and cancel what takes longer; then for the threads."""
         loop = asyncio.get_running_loop()
         tasks = (*self._tasks, *self.stores.tasks)
         ours = [task for task in tasks if task.get_loop() is loop]
-        futures = (*self._futures, *self.stores.futures)
-        threads = [asyncio.wrap_future(future) for future in futures]
+        threads = [awaited(job) for job in (*self._jobs, *self.stores.jobs)]
         if ours or threads:
             _, late = await asyncio.wait([*ours, *threads], timeout=seconds)
             self.stores.given_up.update(late)

@@ -6,7 +6,6 @@ core expects. What they decide, they decide in the functions that both share.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +14,7 @@ from typing import Any, Literal, TypeVar
 from .._effects import LARGE, Ask, Embed, Flow, Later, RedisUnavailableError, Send, Work
 from .._reporter import Reporter
 from .._signals import let_through
+from ..bounded.awaited import in_thread
 from ..bounded.breaker import Breaker, State, SuspendedError
 from ..bounded.callables import is_late
 from ..bounded.threads import Workers
@@ -153,7 +153,7 @@ class Drivers:
             if (turn := self._links.on_running_loop().pace.turn()) is not None:
                 await turn
             return request.function()
-        return await asyncio.wrap_future(self._workers.submit(request.function))
+        return await in_thread(self._workers, request.function)
 
 
 def _unavailable(error: Exception) -> RedisUnavailableError:

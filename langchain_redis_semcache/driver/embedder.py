@@ -17,6 +17,7 @@ from typing_extensions import override
 from .._effects import EmbeddingUnavailableError
 from .._reporter import Reporter
 from .._signals import let_through
+from ..bounded.awaited import in_thread
 from ..bounded.breaker import Breaker, State, SuspendedError
 from ..bounded.callables import is_late
 from ..bounded.threads import Workers
@@ -137,9 +138,7 @@ class Embedder:
         if self._on_loop:
             call = self._embeddings.aembed_query(text)
         else:
-            call = asyncio.wrap_future(
-                self.workers.submit(lambda: self._embeddings.embed_query(text))
-            )
+            call = in_thread(self.workers, lambda: self._embeddings.embed_query(text))
         return await _within(self._timeout, call)
 
 

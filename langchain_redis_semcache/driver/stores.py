@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import concurrent.futures
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 from .._effects import Flow
-from ..bounded.threads import Workers
+from ..bounded.threads import Job, Workers, wait
 
 THREADS = 4
 LIMIT = 64
@@ -37,18 +36,21 @@ class Stores:
     def reset(self) -> None:
         """Forget everything; after a fork there is nothing."""
         self._workers.reset()
-        self.futures: set[concurrent.futures.Future[None]] = set()
+        self.jobs: set[Job[None]] = set()
         self.tasks: set[asyncio.Task[None]] = set()
         self.given_up: weakref.WeakSet[asyncio.Future[None]] = weakref.WeakSet()
         """Tasks that had their time when the cache was closed."""
 
     def store(self, run: Run, flow: Callable[[], Flow[None]]) -> None:
         """Store an answer in a thread; where there are too many, here and now."""
-        if len(self.futures) >= LIMIT:
+        if len(self.jobs) >= LIMIT:
             return run(flow())
-        future = self._workers.submit(lambda: run(flow()))
-        self.futures.add(future)
-        future.add_done_callback(self.futures.discard)
+        try:
+            job = self._workers.submit(lambda: run(flow()))
+        except RuntimeError:  # no thread can be started
+            return run(flow())
+        self.jobs.add(job)
+        job.then(self.jobs.discard)
         if not self._waits_at_exit:
             self._waits_at_exit = True
             atexit.register(_wait, weakref.ref(self))
@@ -71,4 +73,4 @@ class Stores:
 def _wait(stores: weakref.ref[Stores]) -> None:
     alive = stores()
     if alive is not None:
-        concurrent.futures.wait(list(alive.futures), EXIT_SECONDS)
+        wait(alive.jobs, EXIT_SECONDS)

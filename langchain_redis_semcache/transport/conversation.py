@@ -37,6 +37,8 @@ def has_its_own_way(client: Any) -> bool:
 
 def ask(client: Any, commands: Sequence[Command], atomic: bool) -> Conversation:
     """Ask a client or a cluster's client; one reply per command, `ErrorReply` included."""
+    # hiredis (3.5.0) crashes where a signal handler raises while it packs a number.
+    commands = [tuple(a if isinstance(a, (str, bytes)) else str(a) for a in c) for c in commands]
     if not is_cluster(client):
         return (yield from _ask_one(client, commands, atomic))
     keyed = [command for command in commands if command[0] not in KEYLESS]

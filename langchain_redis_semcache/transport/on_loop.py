@@ -18,6 +18,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from .._effects import Command
+from ..bounded.awaited import in_thread
 from ..bounded.threads import Workers
 from .conversation import ask, is_cluster
 from .idle import Idle
@@ -333,5 +334,4 @@ class ThreadedChannel(ClientChannel):
         self._workers = workers
 
     async def _ask(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
-        work = self._workers.submit(lambda: self._link.talk(commands, atomic))
-        return await asyncio.wrap_future(work)
+        return await in_thread(self._workers, lambda: self._link.talk(commands, atomic))

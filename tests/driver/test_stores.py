@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import gc
 import threading
 import weakref
@@ -15,6 +14,7 @@ import pytest
 
 from langchain_redis_semcache._effects import Flow
 from langchain_redis_semcache._reporter import Reporter
+from langchain_redis_semcache.bounded.threads import wait
 from langchain_redis_semcache.driver import stores as module
 from langchain_redis_semcache.driver.background import Background
 from langchain_redis_semcache.driver.stores import Stores
@@ -56,7 +56,7 @@ def test_behind(slow: Slow) -> None:
     stores.store(slow.run, partial(slow.flow, 1))
     assert slow.stored == []
     slow.may.set()
-    concurrent.futures.wait(stores.futures, 10)
+    wait(stores.jobs, 10)
     assert slow.stored == [1]
     assert slow.threads == {"semcache"}
 
@@ -68,9 +68,9 @@ def test_too_many(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(2):
         stores.store(slow.run, partial(slow.flow, number))
     slow.may.set()
-    pending = list(stores.futures)
+    pending = list(stores.jobs)
     stores.store(slow.run, partial(slow.flow, 2))
-    concurrent.futures.wait(pending, 10)
+    wait(pending, 10)
     assert sorted(slow.stored) == [0, 1, 2]
 
 
@@ -100,7 +100,7 @@ def test_the_end_of_a_loop(slow: Slow, begun: bool) -> None:
 
     asyncio.run(main())
     slow.may.set()
-    concurrent.futures.wait(stores.futures, 10)
+    wait(stores.jobs, 10)
     assert slow.stored == [1]
 
 
@@ -111,7 +111,7 @@ async def test_closing_gives_up(slow: Slow) -> None:
     await background.asettle(0.01)
     await asyncio.sleep(0)
     assert background.stores.tasks == set()
-    assert background.stores.futures == set()
+    assert background.stores.jobs == set()
 
 
 async def test_closing_waits(slow: Slow) -> None:
@@ -137,7 +137,7 @@ def test_a_judge_that_hangs(slow: Slow) -> None:
         assert background.start(judged, slow.flow(0))
     slow.may.set()
     background.stores.store(slow.run, partial(slow.flow, 1))
-    concurrent.futures.wait(background.stores.futures, 10)
+    wait(background.stores.jobs, 10)
     assert slow.stored == [1]
     hanging.set()
     background.settle(10)
@@ -148,8 +148,23 @@ def test_what_is_forgotten(slow: Slow) -> None:
     stores = Stores()
     slow.may.set()
     stores.store(slow.run, partial(slow.flow, 1))
-    concurrent.futures.wait(stores.futures, 10)
+    wait(stores.jobs, 10)
     gone = weakref.ref(stores)
     del stores
     gc.collect()
     assert gone() is None
+
+
+def test_no_thread_can_be_started(slow: Slow, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The caller stores by itself, and what nobody waits for is left."""
+
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    background = Background(Reporter("app", []))
+    slow.may.set()
+    background.stores.store(slow.run, partial(slow.flow, 1))
+    assert slow.stored == [1]
+    assert not background.start(slow.run, slow.flow(2))
+    assert slow.stored == [1]

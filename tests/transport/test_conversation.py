@@ -5,7 +5,7 @@ from __future__ import annotations
 import redis
 import redis.asyncio
 
-from langchain_redis_semcache.transport.conversation import has_its_own_way, is_cluster
+from langchain_redis_semcache.transport.conversation import ask, has_its_own_way, is_cluster
 
 
 class Sub(redis.Redis):
@@ -38,3 +38,16 @@ def test_clusters() -> None:
     """A cluster's client is known by its class."""
     assert is_cluster(redis.asyncio.RedisCluster("nowhere"))
     assert not is_cluster(redis.Redis())
+
+
+def test_numbers_go_as_text() -> None:
+    """A client's packer that cannot be interrupted at numbers is given none."""
+    told: list[tuple[object, ...]] = []
+
+    class Client:
+        def execute_command(self, *command: object, **options: object) -> None:
+            told.append(command)
+
+    asked = ask(Client(), [("PEXPIRE", "key", 1000)], False)
+    next(asked)()
+    assert told == [("PEXPIRE", "key", "1000")]
