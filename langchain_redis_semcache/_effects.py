@@ -42,7 +42,10 @@ class Embed:
 
 @dataclass(slots=True)
 class Work:
-    """Compute this; a driver with an event loop moves it off the loop where it is large."""
+    """Compute this; a driver with an event loop moves it off the loop where it is large.
+
+    Whoever asks gets a TimeoutError where that takes too long.
+    """
 
     function: Callable[[], Any]
     size: int

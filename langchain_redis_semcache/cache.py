@@ -161,9 +161,9 @@ class RedisSemanticCache(BaseCache):
         workers = Workers()
         # Threads of its own: an embedder that hangs must not keep Redis from being reached.
         embedder = Embedder(embeddings, Workers(), patience, self._reporter)
-        self._workers = (workers, embedder.workers)
         self._links = open_links(redis_url, redis_client, async_redis_client, workers, budget)
-        self._drivers: Drivers = Drivers(self._links, embedder, workers, budget, self._reporter)
+        self._drivers: Drivers = Drivers(self._links, embedder, budget, self._reporter)
+        self._workers = (workers, embedder.workers, self._drivers.computing)
         self._breakers = (
             embedder.breaker,
             self._drivers.breaker,

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import sys
+from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from .threads import Job, Workers
@@ -30,6 +31,14 @@ def awaited(job: Job[T]) -> asyncio.Future[T]:
 def in_thread(workers: Workers, function: Callable[[], T]) -> asyncio.Future[T]:
     """Run a function in a thread, and return what to await for its result."""
     return awaited(workers.submit(function))
+
+
+async def within(timeout: float | None, call: Awaitable[T]) -> T:
+    """Await something for so many seconds at most."""
+    if sys.version_info < (3, 11):
+        return await asyncio.wait_for(call, timeout)
+    async with asyncio.timeout(timeout):  # without a task more
+        return await call
 
 
 def _settle(future: asyncio.Future[T], job: Job[T]) -> None:

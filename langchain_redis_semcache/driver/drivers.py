@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 from .._effects import LARGE, Ask, Embed, Flow, Later, RedisUnavailableError, Send, Work
 from .._reporter import Reporter
 from .._signals import let_through
-from ..bounded.awaited import in_thread
+from ..bounded.awaited import in_thread, within
 from ..bounded.breaker import Breaker, State, SuspendedError
 from ..bounded.callables import is_late
 from ..bounded.threads import Workers
@@ -30,17 +30,18 @@ FIRST_PAUSE = 0.25
 LONGEST_PAUSE = 4.0
 """Seconds, give or take a quarter: a long outage costs one timeout in each, and its end is noticed
 after no more than that."""
+WORK_SECONDS = 2.0
+"""For reading a prompt of ten megabytes; more than that, or a hook that hangs, is a miss."""
 
 
 class Drivers:
     """Runs flows, sync and async, with one total Redis budget per flow."""
 
-    def __init__(
-        self, links: Links, embedder: Embedder, workers: Workers, budget: float, reporter: Reporter
-    ) -> None:
+    def __init__(self, links: Links, embedder: Embedder, budget: float, reporter: Reporter) -> None:
         self._links = links
         self._embedder = embedder
-        self._workers = workers
+        # Threads of its own: connecting and clients may hang, and so may a hook.
+        self.computing = Workers()
         self._budget = budget
         self.background = Background(reporter)
 
@@ -153,7 +154,10 @@ class Drivers:
             if (turn := self._links.on_running_loop().pace.turn()) is not None:
                 await turn
             return request.function()
-        return await in_thread(self._workers, request.function)
+        try:
+            return await within(WORK_SECONDS, in_thread(self.computing, request.function))
+        except Exception as error:
+            raise TimeoutError if is_late(error) else error from None
 
 
 def _unavailable(error: Exception) -> RedisUnavailableError:

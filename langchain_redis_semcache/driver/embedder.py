@@ -6,8 +6,6 @@ it, LangChain's or the application's. All others run in threads.
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections.abc import Awaitable
 from typing import Any
 
@@ -17,7 +15,7 @@ from typing_extensions import override
 from .._effects import EmbeddingUnavailableError
 from .._reporter import Reporter
 from .._signals import let_through
-from ..bounded.awaited import in_thread
+from ..bounded.awaited import in_thread, within
 from ..bounded.breaker import Breaker, State, SuspendedError
 from ..bounded.callables import is_late
 from ..bounded.threads import Workers
@@ -139,14 +137,7 @@ class Embedder:
             call = self._embeddings.aembed_query(text)
         else:
             call = in_thread(self.workers, lambda: self._embeddings.embed_query(text))
-        return await _within(self._timeout, call)
-
-
-async def _within(timeout: float | None, call: Awaitable[Any]) -> Any:
-    if sys.version_info < (3, 11):
-        return await asyncio.wait_for(call, timeout)
-    async with asyncio.timeout(timeout):  # without a task more
-        return await call
+        return await within(self._timeout, call)
 
 
 def _unavailable(error: Exception) -> EmbeddingUnavailableError:

@@ -43,7 +43,7 @@ class Judging:
         """Tell whether a stored answer says what the fresh one says; None for no verdict."""
         try:
             cached = yield Work(lambda: decode(data), len(data))
-        except DecodeError:
+        except (DecodeError, TimeoutError):
             return None
         if has_tool_calls(cached) or has_tool_calls(fresh):
             return None

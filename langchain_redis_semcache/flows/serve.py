@@ -51,6 +51,8 @@ class Server:
                 generations = yield Work(lambda: decode(data, mark), len(data))
         except DecodeError as error:
             return self._unreadable(asked, found, str(error))
+        except TimeoutError:
+            return self._calls.miss(asked, "overloaded", found)
         if kind == "semantic" and has_tool_calls(generations):
             return self._calls.miss(asked, "tool_calls", found)
         hit = Hit(

@@ -44,6 +44,8 @@ class Store:
             data = yield Work(lambda: encode(generations), _size(generations))
         except EncodeError:
             return Bypassed("update", "not_plain_data")
+        except TimeoutError:
+            return Bypassed("update", "overloaded")
         if len(data) > self._settings.max_answer_bytes:
             return Bypassed("update", "answer_too_large")
         vector = None
