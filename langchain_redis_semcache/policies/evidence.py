@@ -1,4 +1,4 @@
-"""What is known about distances and wrong answers: a histogram, and the bound that follows from it.
+"""What is known about distances and wrong answers: a histogram, and what follows from it.
 
 Rule of this module: counts in, estimates out; where they are kept and who counted is others'
 business. Within one bin it does not matter whether a verdict came from an audited hit or from a
@@ -9,17 +9,21 @@ not. That holds however often the threshold has moved in between.
 
 from __future__ import annotations
 
-import math
 import threading
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
-BINS = 80
-SMALLEST_STRATUM = 60
-"""Verdicts that are pooled before they count: thresholds are compared at few places, since the best
-of many noisy ones would be one that was lucky."""
-_Z = 1.644854  # one-sided 95 %
+from .anytime import ALPHA, is_below, upper_bound
+
+BINS = 40
+STARTS = (5, 10, 20)
+"""Bins up to which evidence may begin to be enough. They share the chance of an error among them;
+a threshold that is sure hands its part on to the next larger one (the fallback procedure)."""
+_STRATUM = 20  # verdicts; fewer are pooled with those beside them
 _KINDS = "mnk"  # met, judged, wrong
+
+Bin = tuple[int, int, int]
+"""Met, judged, wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +36,7 @@ class Estimate:
     rate: float | None
     """None before there is evidence."""
     upper_bound: float
-    """One-sided, 95 %."""
+    """One-sided, 95 %, at whatever time it is looked at."""
 
 
 class Evidence:
@@ -44,13 +48,13 @@ class Evidence:
         self._prefix = f"{series}:{reach:g}:"
         self._shared = _empty()
         self._unsent = _empty()
-        self._estimates: list[Estimate] | None = None
+        self._opened: dict[float, float] = {}
         self.lock = threading.Lock()
 
     def met(self, distance: float) -> None:
         """Count a candidate that was served unjudged."""
         with self.lock:
-            # No verdict, so the estimates may wait for the next one.
+            # No verdict, so the thresholds may wait for the next one.
             self._unsent["m"][self._bin(distance)] += 1
 
     def judged(self, distance: float, right: bool) -> None:
@@ -58,7 +62,7 @@ class Evidence:
         with self.lock:
             for kind in _KINDS[: 2 if right else 3]:
                 self._unsent[kind][self._bin(distance)] += 1
-            self._estimates = None
+            self._opened.clear()
 
     def absorb(self, counts: Mapping[str, int]) -> None:
         """Take over what all processes have counted together."""
@@ -68,7 +72,7 @@ class Evidence:
                 bins[at] = max(0, counts.get(f"{self._prefix}{kind}{at}", 0))
         with self.lock:
             self._shared = shared
-            self._estimates = None
+            self._opened.clear()
 
     def drain(self) -> dict[str, int]:
         """Return what has to be added to the shared counts."""
@@ -85,16 +89,22 @@ class Evidence:
 
     def estimate(self, threshold: float) -> Estimate:
         """Estimate the error rate of what is nearer than the threshold."""
-        nothing = Estimate(threshold, 0, 0, None, 1.0)
         with self.lock:
             bins = self._bins()[: round(threshold / self.reach * BINS)]
-        *_, last = nothing, *estimates(bins, self.reach / BINS, complete=True)
-        return replace(last, threshold=threshold)
+        judged, wrong = sum(n for _, n, _ in bins), sum(k for _, _, k in bins)
+        rate, worth = weighed(bins)
+        if not worth:
+            return Estimate(threshold, judged, wrong, None, 1.0)
+        return Estimate(threshold, judged, wrong, rate, upper_bound(rate * worth, worth))
 
     def largest_threshold(self, max_error_rate: float) -> float:
-        """Return the largest threshold whose upper bound is below the limit; 0.0 for none."""
-        sure = [e.threshold for e in self._known() if e.upper_bound <= max_error_rate]
-        return max(sure, default=0.0)
+        """Return the largest threshold that is sure to keep the limit; 0.0 for none."""
+        with self.lock:
+            found = self._opened.get(max_error_rate)
+            if found is None:
+                sure = largest_sure(self._bins(), max_error_rate)
+                found = self._opened[max_error_rate] = sure * self.reach / BINS
+            return found
 
     def renew_lock(self) -> None:
         """A forked process may have inherited it locked."""
@@ -103,13 +113,7 @@ class Evidence:
     def _bin(self, distance: float) -> int:
         return min(max(int(distance / self.reach * BINS), 0), BINS - 1)
 
-    def _known(self) -> Sequence[Estimate]:
-        with self.lock:
-            if self._estimates is None:
-                self._estimates = list(estimates(self._bins(), self.reach / BINS))
-            return self._estimates
-
-    def _bins(self) -> list[tuple[int, int, int]]:
+    def _bins(self) -> list[Bin]:
         met, judged, wrong = (
             [a + b for a, b in zip(self._shared[kind], self._unsent[kind], strict=True)]
             for kind in _KINDS
@@ -121,38 +125,41 @@ def _empty() -> dict[str, list[int]]:
     return {kind: [0] * BINS for kind in _KINDS}
 
 
-def estimates(
-    bins: Sequence[tuple[int, int, int]], width: float, *, complete: bool = False
-) -> Iterator[Estimate]:
-    """Give the estimate at the end of every stratum, from (met, judged, wrong) of each bin.
-
-    With `complete`, what is left at the end is a stratum too, if only a small one.
-
-    The stratified estimate of survey statistics; its sample is worth as many independent verdicts
-    as the weights leave (Kish), and Wilson's bound is taken of these.
-    """
-    met = judged = wrong = 0
-    mass = errors = spread = 0.0
-    all_judged = all_wrong = 0
-    for at, one in enumerate(bins):
-        met, judged, wrong = met + one[0], judged + one[1], wrong + one[2]
-        last = complete and at == len(bins) - 1
-        if judged < (1 if last else SMALLEST_STRATUM):
+def largest_sure(bins: Sequence[Bin], limit: float) -> int:
+    """Return up to how many bins errors are sure to be rarer than the limit; 0 for none."""
+    found, budget, new = 0, 0.0, 0
+    for upto in range(1, len(bins) + 1):
+        budget += ALPHA / len(STARTS) if upto in STARTS else 0.0
+        new += bins[upto - 1][1]
+        if not budget:
             continue
-        mass += met
-        errors += met * wrong / judged
-        spread += met * met / judged
-        all_judged, all_wrong = all_judged + judged, all_wrong + wrong
-        met = judged = wrong = 0
-        rate = errors / mass
-        bound = upper_bound(rate, mass * mass / spread)
-        yield Estimate((at + 1) * width, all_judged, all_wrong, rate, bound)
+        rate, worth = weighed(bins[:upto])
+        if is_below(rate * worth, worth, limit, budget):
+            if new >= _STRATUM:  # what is farther than the evidence is not served
+                found, new = upto, 0
+        else:
+            budget = 0.0
+    return found
 
 
-def upper_bound(rate: float, trials: float) -> float:
-    """The one-sided 95 % bound of a share (Wilson's, which is sensible near zero)."""
-    if trials <= 0:
-        return 1.0
-    square = _Z * _Z / trials
-    half = math.sqrt(rate * (1 - rate) * square + square * square / 4)
-    return min(1.0, (rate + square / 2 + half) / (1 + square))
+def weighed(bins: Sequence[Bin]) -> tuple[float, float]:
+    """Return the error rate, and how many independent verdicts it is worth (0.0 for none).
+
+    The stratified estimate of survey statistics, and Kish's effective size of its sample.
+    """
+    strata: list[Bin] = []
+    met = judged = wrong = 0
+    for one in bins:
+        met, judged, wrong = met + one[0], judged + one[1], wrong + one[2]
+        if judged >= _STRATUM:
+            strata.append((met, judged, wrong))
+            met = judged = wrong = 0
+    if strata:  # what is left at the end is too little for a rate of its own
+        m, n, k = strata.pop()
+        met, judged, wrong = met + m, judged + n, wrong + k
+    if not judged:
+        return 0.0, 0.0
+    strata.append((met, judged, wrong))
+    mass = sum(m for m, _, _ in strata)
+    rate = sum(m * k / n for m, n, k in strata) / mass
+    return rate, mass * mass / sum(m * m / n for m, n, _ in strata)

@@ -193,8 +193,8 @@ def test_a_hit_is_audited_by_chance_and_anew_at_every_call() -> None:
 @pytest.mark.parametrize(
     ("reply", "judged"),
     [
-        ({b"enforce:0.4:n10": b"70", b"enforce:0.4:m10": b"70"}, True),
-        ([b"enforce:0.4:n10", b"70", b"enforce:0.4:m10", b"70"], True),
+        ({b"enforce:0.4:n10": b"99", b"enforce:0.4:m10": b"99"}, True),
+        ([b"enforce:0.4:n10", b"99", b"enforce:0.4:m10", b"99"], True),
         ([b"enforce:0.4:n10", b"many", b"odd"], False),
         (ErrorReply("WRONGTYPE", "WRONGTYPE"), False),
         (None, False),

@@ -1,0 +1,41 @@
+"""The bound that may be looked at at any time."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from langchain_redis_semcache.policies.anytime import is_below, upper_bound
+
+
+@pytest.mark.parametrize(("limit", "needed"), [(0.05, 72), (0.02, 182), (0.01, 366)])
+def test_so_many_verdicts_without_an_error_are_enough(limit: float, needed: int) -> None:
+    """Not many more than the 59, 149 and 299 that are enough for a single look."""
+    assert is_below(0, needed, limit)
+    assert not is_below(0, needed - 1, limit)
+
+
+def test_the_upper_bound_is_the_least_limit_that_is_sure() -> None:
+    """It is above the rate, sinks with evidence and is 1 without any."""
+    assert upper_bound(0, 0) == 1.0
+    bound = upper_bound(3, 300)
+    assert is_below(3, 300, bound + 1e-9)
+    assert not is_below(3, 300, bound - 1e-6)
+    assert 0.01 < upper_bound(30, 3000) < bound < upper_bound(3, 300, alpha=0.01)
+    assert upper_bound(10, 10) == pytest.approx(1.0)
+    assert is_below(10, 10, 1.0)
+
+
+def test_a_rate_at_the_limit_is_called_below_once_in_20_times_however_often_one_looks() -> None:
+    """Simulated: 200 runs of 2,000 verdicts, looked at after each."""
+    called = 0
+    for seed in range(200):
+        chance = random.Random(seed)
+        wrong = 0
+        for of in range(1, 2001):
+            wrong += chance.random() < 0.05
+            if of % 5 == 0 and is_below(wrong, of, 0.05):
+                called += 1
+                break
+    assert called <= 0.05 * 200
