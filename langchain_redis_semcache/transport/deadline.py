@@ -83,7 +83,9 @@ class _Polled(_Obedient):
         readable, writable = select.poll(), select.poll()
         readable.register(sock, select.POLLIN)
         writable.register(sock, select.POLLOUT)
+        # Bound once: what 16 threads do under the interpreter's lock is what they wait for.
         self._until_readable, self._until_writable = readable.poll, writable.poll
+        self._recv_into, self._send = sock.recv_into, sock.send
 
     def pending(self) -> int:
         """Nothing is held back; redis-py asks each time whether this is a TLS socket."""
@@ -94,20 +96,8 @@ class _Polled(_Obedient):
         return data
 
     def recv_into(self, *args: Any) -> int:
-        count: int = self._received(self._sock.recv_into, *args)
+        count: int = self._received(self._recv_into, *args)
         return count
-
-    def sendall(self, data: Any) -> None:
-        rest = data
-        while True:
-            try:
-                sent = self._sock.send(rest)
-            except BlockingIOError:
-                sent = 0
-            if sent == len(rest):
-                return
-            rest = memoryview(rest)[sent:]
-            self._until_writable(self._deadline.remaining() * 1000)
 
     def _received(self, receive: Any, *args: Any) -> Any:
         while True:
@@ -118,6 +108,18 @@ class _Polled(_Obedient):
             except BlockingIOError:
                 if not self._waits:
                     raise
+
+    def sendall(self, data: Any) -> None:
+        rest = data
+        while True:
+            try:
+                sent = self._send(rest)
+            except BlockingIOError:
+                sent = 0
+            if sent == len(rest):
+                return
+            rest = memoryview(rest)[sent:]
+            self._until_writable(self._deadline.remaining() * 1000)
 
 
 class _Timed(_Obedient):

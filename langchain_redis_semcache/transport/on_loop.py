@@ -192,7 +192,12 @@ class SocketChannel:
             connection = await self._sent(b"".join([job.packed for job in jobs]))
             usable = True
             for job in jobs:
-                replies = [await _reply(connection) for _ in range(_count(job))]
+                replies: list[Any] = []
+                for _ in range(_count(job)):
+                    try:
+                        replies.append(await connection.read_response())
+                    except ResponseError as error:
+                        replies.append(error_reply(error))
                 usable = usable and not demoted(replies)
                 if (turn := pace.turn()) is not None:
                     await turn
@@ -246,13 +251,6 @@ class SocketChannel:
                 return connection
             await connection.disconnect(nowait=True)
         return None
-
-
-async def _reply(connection: Any) -> Any:
-    try:
-        return await connection.read_response()
-    except ResponseError as error:
-        return error_reply(error)
 
 
 async def is_silent(connection: Any) -> bool:

@@ -41,6 +41,9 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
+_SIZES = [b"$%d\r\n" % size for size in range(128)]
+
+
 def wire(commands: Sequence[Command], atomic: bool) -> Sequence[Command]:
     """Return the commands as they are sent."""
     return [("MULTI",), *commands, ("EXEC",)] if atomic else commands
@@ -56,8 +59,9 @@ def pack(commands: Sequence[Command]) -> bytes:
     for command in commands:
         parts.append(b"*%d\r\n" % len(command))
         for argument in command:
-            data = argument if isinstance(argument, bytes) else str(argument).encode()
-            parts += (b"$%d\r\n" % len(data), data, b"\r\n")
+            data = argument if type(argument) is bytes else str(argument).encode()
+            size = len(data)
+            parts += (_SIZES[size] if size < len(_SIZES) else b"$%d\r\n" % size, data, b"\r\n")
     return b"".join(parts)
 
 
