@@ -75,6 +75,7 @@ def test_threads_are_reused() -> None:
     first = workers.run(ident, SECONDS)
     settled(workers)
     assert workers.run(ident, SECONDS) == first
+    settled(workers)
     held = [Held(), Held()]
     jobs = [workers.submit(one) for one in held]
     assert all(one.began.wait(SECONDS) for one in held)
