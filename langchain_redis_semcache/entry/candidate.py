@@ -22,3 +22,5 @@ class Candidate:
     """Distance of the nearest question for which the entry's answer is known to be wrong."""
     fields: Mapping[bytes, Any] = field(default_factory=dict, repr=False, compare=False)
     """What is stored, as it is stored: of use to the cache, and checked by nobody yet."""
+    trusted: bool | None = field(default=None, repr=False, compare=False)
+    """Whether its signature is right; None where nobody has looked yet."""

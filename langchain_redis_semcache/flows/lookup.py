@@ -161,6 +161,14 @@ class Core:
     ) -> Flow[Result | None]:
         """Add to those judged until it is decided what becomes of the call; else return None."""
         for candidate in candidates:
+            flaw = self._server.flaw(candidate, "semantic")
+            if flaw is not None:
+                near = candidate.distance <= threshold
+                if near:  # of those farther away nobody would have heard
+                    self.calls.failed("lookup", "entry", flaw)
+                decision = Decision(False, "unreadable_entry" if near else "distance")
+                judged.append(Judged(candidate, decision))
+                continue
             decision = self.settings.policy.decide(asked.text, candidate, threshold)
             if decision.accepted and self.learning is not None and asked.options.remember:
                 decision = self.learning.drawn(decision)  # not in `explain`: a draw has an effect

@@ -16,6 +16,8 @@ from ..entry.candidate import Candidate
 from ..events import Hit
 from .calls import Asked, Calls, Result
 
+LONGEST_QUESTION = 20_000
+"""Characters of a candidate's question where `Limits.question_chars` is None."""
 CLOCK_SKEW = 60.0
 """Seconds by which the clocks of two machines may differ."""
 
@@ -32,13 +34,11 @@ class Server:
     ) -> Flow[Result]:
         """Turn a stored answer into a hit, unless it cannot be trusted or decoded."""
         data = found.fields.get(b"response")
-        if isinstance(data, bytes) and len(data) > self._settings.max_answer_bytes:
-            # Nobody stored that on purpose, and decoding it may take seconds.
-            return self._unreadable(asked, found, "TooLarge")
+        flaw = self.flaw(found, kind)
+        if flaw is not None:
+            return self._unreadable(asked, found, flaw)
         if not isinstance(data, bytes):
             return self._unreadable(asked, found, "Unreadable")
-        if not self.authentic(found):
-            return self._unreadable(asked, found, "Unsigned")
         age = _age(found.fields.get(b"created_at"))
         mark = None
         if self._settings.mark_hits:
@@ -67,8 +67,28 @@ class Server:
         refresh = _milliseconds(found.fields.get(b"ttl")) if self._settings.sliding else None
         return Result(generations, hit, refresh=refresh)
 
+    def flaw(self, found: Candidate, kind: Literal["exact", "semantic"]) -> str | None:
+        """Say why a candidate is not even to be looked at, or None.
+
+        To be asked before anything reads its question: guards take their time over a long one.
+        """
+        data = found.fields.get(b"response")
+        # Nobody stored that on purpose, and decoding it may take seconds.
+        if isinstance(data, bytes) and len(data) > self._settings.max_answer_bytes:
+            return "TooLarge"
+        # Our own of this length are served to the identical question only.
+        longest = self._settings.max_question_chars or LONGEST_QUESTION
+        if kind == "semantic" and len(found.question) > longest:
+            return "TooLong"
+        return None if self.authentic(found) else "Unsigned"
+
     def authentic(self, found: Candidate) -> bool:
         """Tell whether an entry was signed with our key, for its place, and has not outlived it."""
+        if found.trusted is None:
+            found.trusted = self._is_authentic(found)
+        return found.trusted
+
+    def _is_authentic(self, found: Candidate) -> bool:
         signer = self._settings.signer
         if signer is None:
             return True
