@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from langchain_core.outputs import Generation
@@ -224,9 +224,9 @@ class Calls:
         limit = self.settings.max_question_chars
         if question.exact_only is None:
             if limit is not None and len(question.text) > limit:
-                return Question(question.text, question.context, "long_question")
+                return replace(question, exact_only="long_question")
             if not question.text.strip():
-                return Question(question.text, question.context, "no_text")
+                return replace(question, exact_only="no_text")
         return question
 
     def vector(self, operation: Operation, asked: Asked) -> Flow[bytes | None]:

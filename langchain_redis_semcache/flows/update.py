@@ -91,9 +91,9 @@ class Store:
         fields[b"scope"] = raw(asked.scope)
         if asked.model:
             fields[b"model"] = raw(asked.model)
-        if options.tags:
-            fields[b"tags"] = raw(", ".join(options.tags))
-            fields[b"tag_ids"] = ",".join(tag_id(tag) for tag in options.tags).encode()
+        if tags := tuple(dict.fromkeys((*options.tags, *asked.reading.question.tags))):
+            fields[b"tags"] = raw(", ".join(tags))
+            fields[b"tag_ids"] = ",".join(tag_id(tag) for tag in tags).encode()
         pairs = [part for pair in fields.items() for part in pair]
         # Whatever was there before, of whatever type, leaves no field behind.
         commands: list[Command] = [("UNLINK", asked.key), ("HSET", asked.key, *pairs)]

@@ -6,7 +6,6 @@ context. What cannot be read for certain is never compared by meaning.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +13,8 @@ from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, HumanMessage
 
+from . import marks
+from .canonical import canonical, sorted_json, strict_json, string_at
 from .digest import digest
 
 ContextMode = Literal["full", "system", "none"]
@@ -91,6 +92,8 @@ class Question:
     context: str
     exact_only: str | None = None
     """Why this question may only be answered from an identical one, or None."""
+    tags: tuple[str, ...] = ()
+    """What the prompt says its answer is to be withdrawn by."""
 
 
 def read(prompt: str, context: ContextMode = "full") -> Question:
@@ -114,7 +117,7 @@ def _read_usual(prompt: str, context: ContextMode) -> Question | None:
     if not 0 <= start <= REMEMBERED_CHARS or not prompt.endswith(_END):
         return None
     try:
-        text, end = _STRICT.raw_decode(prompt, start + len(_HUMAN) - 1)
+        text, end = string_at(prompt, start + len(_HUMAN) - 1)
     except ValueError:
         return None
     if end + len(_END) != len(prompt):
@@ -144,46 +147,6 @@ def read_with(hook: QuestionHook, prompt: str) -> Question | None:
     if not isinstance(text, str):
         raise TypeError("the question hook must return (text, identical) with a str as text")
     return Question(text, digest("hook", canonical(identical)))
-
-
-def canonical(value: object) -> str:
-    """Write a hashable of plain data so that two of them are equal as text iff equal as data."""
-    if value is None:
-        return "None"
-    for kind in (bool, int, float, str, bytes):
-        if isinstance(value, kind):
-            # Not its own repr: that of a subclass need not show all that it is.
-            return f"{kind.__name__}:{kind.__repr__(value)}"
-    if isinstance(value, tuple):
-        return "(" + ",".join(canonical(item) for item in value) + ")"
-    if isinstance(value, frozenset):
-        return "{" + ",".join(sorted(canonical(item) for item in value)) + "}"
-    raise TypeError(
-        "what must be identical has to be made of str, bytes, numbers, None, tuple and frozenset, "
-        f"not {type(value).__name__}"
-    )
-
-
-def strict_json(text: str) -> Any:
-    """Parse JSON, refusing what two different texts could share (a key given twice)."""
-    return _STRICT.decode(text)
-
-
-def strict_json_start(text: str) -> tuple[Any, str]:
-    """Parse the JSON that a text begins with, as strictly; return it and what follows."""
-    value, end = _STRICT.raw_decode(text)
-    return value, text[end:]
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) != len(pairs):
-        raise ValueError("duplicate key")
-    return result
-
-
-_STRICT = json.JSONDecoder(object_pairs_hook=_unique)
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 
 def _load(prompt: str) -> list[tuple[str, dict[str, Any]]] | None:
@@ -230,17 +193,21 @@ def _split(messages: Sequence[tuple[str, dict[str, Any]]], context: ContextMode)
             texts[-1] if texts else "", _digest_json(["all", identical]), f"last_message_{role}"
         )
     text, extras, only_text = _text_of(fields)
+    mark = marks.opened(fields)
     earlier = [
-        _reduce(r, f, ids)
+        _reduce(r, f if mark is None else marks.framed(f, mark), ids)
         for r, f in messages[:-1]
         if context == "full" or (context == "system" and r == "system")
     ]
-    own = _reduce(role, {**fields, "content": extras}, ids)
-    return Question(
-        text,
-        _digest_json(["asked", earlier, own]),
-        None if only_text else "non_text_content",
-    )
+    exact_only = None if only_text else "non_text_content"
+    if mark is None:
+        own = _reduce(role, {**fields, "content": extras}, ids)
+        if marks.is_marked(fields):
+            exact_only = "unsealed_question"
+        return Question(text, _digest_json(["asked", earlier, own]), exact_only)
+    own = _reduce(role, marks.framed(fields, mark), ids)
+    keyed = _digest_json(["keyed", earlier, own, mark.identical])
+    return Question(mark.question, keyed, exact_only, mark.tags)
 
 
 def _text_of(fields: dict[str, Any]) -> tuple[str, list[Any], bool]:
@@ -275,6 +242,10 @@ def _reduce(role: str, fields: dict[str, Any], ids: dict[str, str]) -> list[Any]
     for key, value in fields.items():
         if key in _UNSENT or value is None or value == [] or value == {}:
             continue
+        if key == "additional_kwargs" and isinstance(value, dict):
+            value = marks.without(value)
+            if not value:
+                continue
         if key == "response_metadata" and isinstance(value, dict):
             value = {k: v for k, v in value.items() if not _is_volatile(k, v)}
             if not value:
@@ -329,7 +300,7 @@ def _rename_in(call: Any, ids: dict[str, str]) -> Any:
 
 
 def _digest_json(value: object) -> str:
-    return digest(_CANONICAL.encode(value))
+    return digest(sorted_json(value))
 
 
 def _to_message(message: tuple[str, dict[str, Any]]) -> BaseMessage:

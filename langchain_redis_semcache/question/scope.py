@@ -15,8 +15,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from .canonical import strict_json_start
 from .digest import digest
-from .prompt import REMEMBERED_CHARS, strict_json_start
+from .prompt import REMEMBERED_CHARS
 
 # LangChain's own serialisable classes, by id, for which `_IRRELEVANT` is known to be just that. In
 # somebody else's class, a "name" or "metadata" may be what the answer depends on.

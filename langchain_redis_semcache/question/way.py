@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from langchain_core.messages import BaseMessage
 
 from ..errors import ConfigurationError
+from .canonical import canonical
 from .digest import digest
-from .prompt import ContextMode, QuestionHook, canonical
+from .prompt import ContextMode, QuestionHook
 
 
 @dataclass(frozen=True, slots=True)
