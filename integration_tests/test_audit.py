@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import redis
 
 from integration_tests.conftest import MakeCache
@@ -23,6 +24,8 @@ from integration_tests.support import (
     watched,
 )
 from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache.entry.scripts import script
+from langchain_redis_semcache.errors import ConfigurationError
 from langchain_redis_semcache.events import Audited, Event, Failed, Hit
 from langchain_redis_semcache.policies import AuditPolicy
 
@@ -261,3 +264,34 @@ def test_closing_waits_for_a_verdict_under_way(
     cache.update(asked(FRANCE_REWORDED), LLM, told("Paris"))
     cache.close()
     assert eventually(lambda: evidence(server, name) == {"m": 1, "n": 1})
+
+
+def test_counts_fade_in_redis_and_survive_nonsense(server: redis.Redis, name: str) -> None:
+    """A full bin is halved with its errors, what was met in all bins; a text counts as nothing."""
+    key = f"{name}::audit:test"
+    server.hset(key, mapping={"s:n3": "many", "s:k4": 30, "s:n4": 99, "s:m9": 500, "t:m9": 500})
+
+    def count(*pairs: str | int) -> None:
+        server.eval(script("count"), 1, key, 100, 1000, *pairs)
+
+    count("s:n3", 5, "s:n4", 1, "s:k5", -7)
+    count("s:n3", 5, "s:m4", 1001)
+    found = {k.decode(): int(v) for k, v in server.hgetall(key).items()}  # type: ignore[union-attr]
+    server.delete(key)
+    assert found == {
+        "s:n3": 5,
+        "s:n4": 50,
+        "s:k4": 15,
+        "s:k5": 0,
+        "s:m4": 500,
+        "s:m9": 250,
+        "t:m9": 500,
+    }
+
+
+async def test_one_policy_object_has_one_cache(make_cache: MakeCache) -> None:
+    """A second cache with it is refused when it is made, with what to write instead."""
+    policy = AuditPolicy()
+    make_cache(policy=policy)
+    with pytest.raises(ConfigurationError, match=r"make one AuditPolicy\(...\) for each cache"):
+        make_cache(policy=policy)

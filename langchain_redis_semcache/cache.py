@@ -169,6 +169,8 @@ class RedisSemanticCache(BaseCache):
             self._drivers.breaker,
             self._drivers.store_breaker,
         )
+        if self._core.learning is not None:
+            self._core.learning.learner.claim(embeddings)
         _forget_after_fork(self)
 
     def __repr__(self) -> str:

@@ -8,6 +8,6 @@ from typing import Literal
 
 
 @cache
-def script(name: Literal["alias", "join", "tighten"]) -> str:
+def script(name: Literal["alias", "count", "join", "tighten"]) -> str:
     """Return a script's text, read on first use."""
     return resources.files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")

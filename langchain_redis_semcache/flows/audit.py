@@ -25,10 +25,12 @@ from ..entry.query import text as as_text
 from ..entry.scripts import script
 from ..events import Audited
 from ..policies.decision import Decision, Learner, Measured
+from ..policies.evidence import REMEMBERED
 from .calls import Calls
 from .judging import Judging, Waiting
 
 _DIGITS = 15
+_FADING = (REMEMBERED["n"], REMEMBERED["m"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +109,8 @@ class Learning:
         found = one.candidate
         self._calls.reporter.emit(Audited(right, found.distance, found.entry, why))
         counts = self.learner.drain()
-        commands: list[Command] = [("HINCRBY", self._key, f, n) for f, n in counts.items()]
+        pairs = [part for pair in counts.items() for part in pair]
+        commands: list[Command] = [("EVAL", script("count"), 1, self._key, *_FADING, *pairs)]
         if not right:
             # Of both: each is a question for which the other's answer is wrong.
             away = f"{found.distance + one.decision.penalty:.6f}"

@@ -18,7 +18,9 @@ from ..errors import ConfigurationError
 from ..guards import DEFAULT_GUARDS, Guard
 from .decision import Candidate, Measured, check_threshold
 from .distance import DEFAULT_THRESHOLD, DistancePolicy
+from .drift import Drift
 from .evidence import Evidence
+from .fingerprint import fingerprint
 from .second_opinions import usable
 
 if TYPE_CHECKING:
@@ -109,7 +111,10 @@ class AuditPolicy:
         self._within = DistancePolicy(reach, guards)
         self._seed = seed
         self._chance = random.Random(seed)
-        self._evidence = Evidence(reach, mode)
+        self._guards = guards
+        self._evidence = Evidence(reach, self._series(None))
+        self._drift = Drift(self._limit)
+        self._claimed = False
         self._fresh_until = -math.inf
 
     @property
@@ -143,6 +148,16 @@ class AuditPolicy:
         # neighbour would be audited always or never.
         return self._chance.random() < self.audit_share
 
+    def claim(self, embeddings: Any) -> None:
+        """Become the policy of the cache with these embeddings."""
+        if self._claimed:
+            raise ConfigurationError(
+                "this policy belongs to another cache, whose evidence would be mixed with this "
+                f"one's: make one {type(self).__name__}(...) for each cache"
+            )
+        self._claimed = True
+        self._evidence.belongs_to(self._series(embeddings))
+
     # -- learning ----------------------------------------------------------------------------
 
     def due(self) -> bool:
@@ -155,7 +170,14 @@ class AuditPolicy:
 
     def absorb(self, counts: Mapping[str, int]) -> None:
         """Take over the shared counts."""
+        threshold = self._working_threshold()
+        before = self._evidence.within(threshold)
         self._evidence.absorb(counts)
+        after = self._evidence.within(threshold)
+        if sum(after) < sum(before) / 2:
+            self._drift.settle()  # another process has raised the alarm
+        elif any(before):  # else this process has just begun
+            self._watch(*(max(0, b - a) for a, b in zip(before, after, strict=True)))
 
     def served(self, decision: Measured) -> None:
         """Count a hit by meaning."""
@@ -165,7 +187,10 @@ class AuditPolicy:
     def judged(self, decision: Measured, right: bool) -> None:
         """Count a verdict about a candidate that was not served."""
         if decision.score is not None and decision.score < self.distance_threshold:
+            served = decision.score < self._working_threshold()
             self._evidence.judged(decision.score, right)
+            if served:
+                self._watch(int(right), int(not right))
 
     def drain(self) -> dict[str, int]:
         """Return what is to be added to the shared counts."""
@@ -183,6 +208,16 @@ class AuditPolicy:
         if not self._enforcing:
             return self._fixed
         return self._evidence.largest_threshold(self._limit)
+
+    def _watch(self, right: int, wrong: int) -> None:
+        """Begin anew where what is served has become wrong: old evidence speaks of another time."""
+        if self._enforcing and self._drift.hear(right, wrong):
+            self._drift.settle()
+            self._evidence.forget()
+
+    def _series(self, embeddings: Any) -> str:
+        mode = "enforce" if self._enforcing else "observe"
+        return f"{mode}:{fingerprint(self.judge, self._guards, embeddings)}"
 
     def _scaled(self, distance: float, radius: float | None) -> float:
         """Count distance from an entry double and more that has a wrong question near it."""

@@ -75,6 +75,10 @@ class Learner(Policy, Protocol):
         """Draw whether the hit at hand is one of that share; asked once for every hit."""
         ...
 
+    def claim(self, embeddings: Any) -> None:
+        """Become the policy of one cache; refuse a second one with a `ConfigurationError`."""
+        ...
+
     def due(self) -> bool:
         """Whether the shared counts should be read again; says so once per interval."""
         ...
@@ -100,7 +104,7 @@ class Learner(Policy, Protocol):
         ...
 
 
-_LEARNS = ("audits", "due", "absorb", "served", "judged", "drain", "start_afresh")
+_LEARNS = ("audits", "claim", "due", "absorb", "served", "judged", "drain", "start_afresh")
 
 
 def is_policy(given: object) -> bool:

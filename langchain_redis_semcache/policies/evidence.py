@@ -4,7 +4,8 @@ Rule of this module: counts in, estimates out; where they are kept and who count
 business. Within one bin it does not matter whether a verdict came from an audited hit or from a
 miss that was compared anyway: both are chance samples of the same distances. So the error rate of a
 bin is that of its verdicts, and bins are weighed by how many candidates fell into them, judged or
-not. That holds however often the threshold has moved in between.
+not. That holds however often the threshold has moved in between. Evidence fades: a bin remembers
+its last one or two thousand verdicts, and what is known of before an alarm is forgotten.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ STARTS = (5, 10, 20)
 a threshold that is sure hands its part on to the next larger one (the fallback procedure)."""
 _STRATUM = 20  # verdicts; fewer are pooled with those beside them
 _KINDS = "mnk"  # met, judged, wrong
+REMEMBERED = {"n": 2000, "m": 100_000}
+"""Verdicts of a bin, and candidates in it, at which what is counted is halved."""
 
 Bin = tuple[int, int, int]
 """Met, judged, wrong."""
@@ -44,25 +47,44 @@ class Evidence:
 
     def __init__(self, reach: float, series: str) -> None:
         self.reach = reach
-        # Bins of another width or meaning must not be mixed with these.
-        self._prefix = f"{series}:{reach:g}:"
+        self.belongs_to(series)
         self._shared = _empty()
         self._unsent = _empty()
         self._opened: dict[float, float] = {}
         self.lock = threading.Lock()
+
+    def belongs_to(self, series: str) -> None:
+        """Name what is counted: bins of another width or meaning must not be mixed with these."""
+        self._prefix = f"{series}:{self.reach:g}:"
 
     def met(self, distance: float) -> None:
         """Count a candidate that was served unjudged."""
         with self.lock:
             # No verdict, so the thresholds may wait for the next one.
             self._unsent["m"][self._bin(distance)] += 1
+            self._fade(self._bin(distance))
 
     def judged(self, distance: float, right: bool) -> None:
         """Count a verdict."""
         with self.lock:
             for kind in _KINDS[: 2 if right else 3]:
                 self._unsent[kind][self._bin(distance)] += 1
+            self._fade(self._bin(distance))
             self._opened.clear()
+
+    def forget(self) -> None:
+        """Drop all evidence, the shared with the next counts that are sent."""
+        with self.lock:
+            for kind, bins in self._shared.items():
+                self._unsent[kind] = [-count for count in bins]
+            self._opened.clear()
+
+    def within(self, threshold: float) -> tuple[int, int]:
+        """Return the verdicts about what is nearer, right and wrong, as they are remembered."""
+        with self.lock:
+            bins = self._bins()[: round(threshold / self.reach * BINS)]
+        wrong = sum(k for _, _, k in bins)
+        return sum(n for _, n, _ in bins) - wrong, wrong
 
     def absorb(self, counts: Mapping[str, int]) -> None:
         """Take over what all processes have counted together."""
@@ -113,12 +135,24 @@ class Evidence:
     def _bin(self, distance: float) -> int:
         return min(max(int(distance / self.reach * BINS), 0), BINS - 1)
 
+    def _fade(self, at: int) -> None:
+        """Halve what has not been sent, should it be much; of the shared, Redis takes care."""
+        unsent = self._unsent
+        if unsent["n"][at] >= REMEMBERED["n"]:
+            for kind in "nk":
+                unsent[kind][at] //= 2
+        if unsent["m"][at] >= REMEMBERED["m"]:
+            unsent["m"] = [count // 2 for count in unsent["m"]]
+
     def _bins(self) -> list[Bin]:
         met, judged, wrong = (
             [a + b for a, b in zip(self._shared[kind], self._unsent[kind], strict=True)]
             for kind in _KINDS
         )
-        return [(max(m, n), n, min(k, n)) for m, n, k in zip(met, judged, wrong, strict=True)]
+        return [
+            (max(m, n), n, min(max(0, k), n))
+            for m, n, k in zip(met, (max(0, n) for n in judged), wrong, strict=True)
+        ]
 
 
 def _empty() -> dict[str, list[int]]:

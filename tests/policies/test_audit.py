@@ -212,8 +212,9 @@ def test_counts_of_other_settings_and_nonsense_are_not_mixed_in() -> None:
     """Another reach or mode has bins of another meaning; a hash can contain anything."""
     counts = taught(AuditPolicy(0.05, explore_up_to=0.3), 100).drain()
     counts |= taught(AuditPolicy(mode="observe"), 100).drain()
-    counts |= {"enforce:0.4:n3": -5, "enforce:0.4:k3": 7, "enforce:0.4:x": 3, "": 1}
     policy = AuditPolicy(0.05)
+    series = policy._evidence._prefix
+    counts |= {f"{series}n3": -5, f"{series}k3": 7, f"{series}x": 3, "": 1}
     policy.absorb(counts)
     assert threshold(policy) == 0
     assert policy.drain() == {}
@@ -236,6 +237,121 @@ def test_the_shared_counts_are_due_now_and_then() -> None:
     policy.start_afresh()
     assert is_learner(policy)
     assert not is_learner(DistancePolicy())
+
+
+def question_judge(question: str, cached: str, fresh: str) -> bool:
+    return cached == fresh
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"judge": question_judge},
+        {"guards": {}},
+        {"mode": "observe"},
+        {"explore_up_to": 0.3},
+    ],
+)
+def test_evidence_belongs_to_the_settings_that_it_was_gathered_with(other: dict[str, Any]) -> None:
+    """Another judge, other guards, another mode or reach begin without evidence."""
+    counts = taught(AuditPolicy(0.05), 200).drain()
+    same, changed = AuditPolicy(0.05), AuditPolicy(0.05, **other)
+    for policy in (same, changed):
+        policy.absorb(counts)
+    assert same.report.judged == 200
+    assert changed.report.judged == 0
+
+
+def test_evidence_belongs_to_the_options_of_the_embedder() -> None:
+    """The claim of a cache names its embeddings; one policy has one cache."""
+
+    class Embedder:
+        def __init__(self, normalized: bool) -> None:
+            self.normalized = normalized
+
+    prefixes = []
+    for normalized in (True, True, False):
+        policy = AuditPolicy()
+        policy.claim(Embedder(normalized))
+        prefixes.append(policy._evidence._prefix)
+        with pytest.raises(ConfigurationError, match="for each cache"):
+            policy.claim(Embedder(normalized))
+    assert prefixes[0] == prefixes[1] != prefixes[2]
+
+
+# -- ageing ---------------------------------------------------------------------------------------
+
+
+def test_what_becomes_wrong_after_long_being_right_is_noticed_soon() -> None:
+    """After 100,000 right verdicts, everything wrong: it closes within some dozen answers."""
+    for seed in range(3):
+        policy = AuditPolicy(0.02, guards={}, seed=seed)
+        chance = random.Random(seed)
+        for _ in range(100_000):
+            policy._evidence.judged(chance.random() * 0.15, True)
+        assert threshold(policy) > 0.1
+        served = 0
+        while threshold(policy):
+            one = policy.decide(ASKED, candidate(chance.random() * 0.14), 2.0)
+            if one.accepted and not policy.audits():
+                policy.served(one)
+                served += 1
+            else:
+                policy.judged(one, False)
+        assert served < 250
+        assert policy.report.judged < 20
+
+
+@pytest.mark.parametrize("after", [0.03, 0.06, 0.3])
+def test_drift_half_way_keeps_the_bound(after: float) -> None:
+    """Simulated: 0.5 % wrong, then more than is allowed; of all that was served 2 % was wrong."""
+    kept = 0
+    for seed in range(4):
+        chance = random.Random(seed)
+        policy = AuditPolicy(0.02, guards={}, seed=seed)
+        hits = wrong = 0
+        for n in range(12_000):
+            right = chance.random() >= (0.005 if n < 6000 else after)
+            one = policy.decide(ASKED, candidate(chance.random() * 0.2), 2.0)
+            if one.accepted and not policy.audits():
+                policy.served(one)
+                hits, wrong = hits + 1, wrong + (not right)
+            else:
+                policy.judged(one, right)
+        kept += wrong <= 0.02 * hits
+        assert hits
+    assert kept >= 3
+
+
+def test_an_alarm_in_one_process_is_heard_in_the_others() -> None:
+    """Forgotten is the shared evidence; the next counts take it back."""
+    shared: dict[str, int] = {}
+
+    def exchange(policy: AuditPolicy) -> None:
+        for field, count in policy.drain().items():
+            shared[field] = max(0, shared.get(field, 0) + count)
+
+    one, other = AuditPolicy(0.05, guards={}), AuditPolicy(0.05, guards={})
+    exchange(taught(one, 300))
+    other.absorb(shared)
+    assert threshold(other) > 0
+    exchange(taught(one, 0, 5))
+    assert threshold(one) == 0
+    other.absorb(shared)
+    assert threshold(other) == 0
+    assert other.report.judged < 5
+
+
+def test_verdicts_of_other_processes_raise_the_alarm_too() -> None:
+    """What is absorbed is watched as well as what is judged here, but not a first reading."""
+    shared = taught(AuditPolicy(0.05, guards={}), 300).drain()
+    policy = AuditPolicy(0.05, guards={})
+    policy.absorb(shared)
+    assert threshold(policy) > 0
+    for field, count in taught(AuditPolicy(0.05, guards={}), 0, 6).drain().items():
+        shared[field] = shared.get(field, 0) + count
+    policy.absorb(shared)
+    assert (threshold(policy), policy.report.judged) == (0, 0)
 
 
 # -- end to end ------------------------------------------------------------------------------------

@@ -75,6 +75,21 @@ def test_errors_above_the_limit_hardly_ever_open_it_however_often_one_looks(
     assert opened <= most
 
 
+def test_a_bin_remembers_its_last_verdicts() -> None:
+    """Wrong of long ago fades; what candidates there were fades in all bins alike."""
+    evidence = Evidence(0.4, "test")
+    for right in (False, True):
+        for _ in range(5000):
+            evidence.judged(0.05, right)
+    for _ in range(150_000):
+        evidence.met(0.1)
+    known = evidence.estimate(0.4)
+    assert known.judged < 2000
+    assert known.wrong < 150
+    evidence.forget()
+    assert evidence.estimate(0.4).judged == 0 or not evidence._shared["n"][5]
+
+
 def test_a_threshold_opens_the_next_larger_one_only() -> None:
     """Where a nearer one is not sure, a farther one is not tried, but at the starts."""
     good, bad = (100, 100, 0), (100, 100, 20)
