@@ -30,3 +30,20 @@ def test_rag() -> None:
     came_from = [line.split("]")[0].lstrip("[") for line in lines if line.startswith("[")]
     assert came_from == ["LLM", "CACHE", "LLM", "LLM"]
     assert "help desk" in lines[-1]
+
+
+def test_agent() -> None:
+    """A run is served again and reworded; one that needed an undeclared tool never is."""
+    lines = output_of("agent.py")
+    costs = [line.split("]")[0].lstrip("[") for line in lines if line.startswith("[")]
+    live, served = "2 model calls, 1 tool calls", "0 model calls, 0 tool calls"
+    assert costs == [live, served, served, live, live]
+    assert "on its way" in lines[-1]
+
+
+def test_fastapi_app() -> None:
+    """Streams are served reworded, to their own tenant, and the service says how it is."""
+    lines = output_of("fastapi_app.py")
+    assert [line.split("]")[0].lstrip("[") for line in lines[:-1]] == ["LLM", "CACHE", "LLM"]
+    assert all("It is Paris." in line for line in lines[:-1])
+    assert "'cache_at_start': True" in lines[-1]

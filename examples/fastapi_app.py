@@ -1,0 +1,95 @@
+"""A service with a cache: tenants apart, answers streamed, healthy with and without Redis.
+
+    uvicorn examples.fastapi_app:app
+    curl -N -H "X-Tenant: acme" "localhost:8000/ask?question=What+is+the+capital+of+France"
+
+Without $REDIS_URL it starts a server of its own (extra `embedded`). Embeddings come from wheels,
+the model is a small stand-in: put `ChatOpenAI(...)` in its place. Run as a script it asks itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
+from typing import Annotated, Any
+
+from fastapi import FastAPI, Header, Query
+from fastapi.responses import StreamingResponse
+from langchain_core.language_models import GenericFakeChatModel
+from langchain_core.messages import AIMessageChunk
+from langchain_core.outputs import ChatGenerationChunk
+
+from langchain_redis_semcache import CacheUnavailableError, RedisSemanticCache
+from langchain_redis_semcache.embedded import EmbeddedRedis, LocalEmbeddings
+from langchain_redis_semcache.models import cached
+
+# Without a default: where no tenant is set, nothing is served and nothing stored.
+TENANT: ContextVar[str] = ContextVar("tenant")
+
+
+class StandIn(GenericFakeChatModel):
+    """Streams a word at a time."""
+
+    messages: Any = iter(())
+
+    def _stream(self, messages: Any, *args: Any, **kwargs: Any) -> Any:
+        for word in ("It is ", "Paris. ", "[from a stand-in]"):
+            yield ChatGenerationChunk(message=AIMessageChunk(word))
+        end = {"finish_reason": "stop"}
+        yield ChatGenerationChunk(message=AIMessageChunk(""), generation_info=end)
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    async with AsyncExitStack() as stack:
+        url = os.environ.get("REDIS_URL") or stack.enter_context(EmbeddedRedis()).url
+        cache = RedisSemanticCache(LocalEmbeddings(), url, ttl=86400, namespace=TENANT.get)
+        await stack.enter_async_context(cache)  # stores what is under way before it closes
+        try:
+            await cache.asetup()
+            app.state.ready = True
+        except CacheUnavailableError:
+            app.state.ready = False  # the service works without it, and goes on trying
+        app.state.cache = cache
+        app.state.model = cached(StandIn(cache=cache))
+        yield
+
+
+app = FastAPI(lifespan=lifespan)
+
+
+@app.get("/ask")
+async def ask(
+    question: Annotated[str, Query(max_length=1000)], x_tenant: Annotated[str, Header()]
+) -> StreamingResponse:
+    TENANT.set(x_tenant)  # in a real service: from the token that you have verified
+    answer = app.state.model.astream(question)  # this tenant's, whoever reads it later
+    return StreamingResponse((chunk.text async for chunk in answer), media_type="text/plain")
+
+
+@app.get("/healthz")
+async def healthz() -> dict[str, Any]:
+    stats = app.state.cache.stats
+    return {"status": "ok", "cache_at_start": app.state.ready, "hit_rate": stats.hit_rate}
+
+
+def main() -> None:
+    from fastapi.testclient import TestClient
+
+    with TestClient(app) as client:
+        for tenant, question in [
+            ("acme", "What is the capital of France?"),
+            ("acme", "What is France's capital city?"),
+            ("other", "What is the capital of France?"),
+        ]:
+            hits = app.state.cache.stats.hits
+            answer = client.get("/ask", params={"question": question}, headers={"X-Tenant": tenant})
+            came_from = "CACHE" if app.state.cache.stats.hits > hits else "LLM"
+            print(f"[{came_from}] {tenant}: {question} {answer.text}")
+        print(client.get("/healthz").json())
+
+
+if __name__ == "__main__":
+    main()
