@@ -87,7 +87,9 @@ def read(path: Path, embed: Callable[[list[str]], Any]) -> Stream:
     return Stream(questions, [r["cluster"] for r in rows], near, {"all": remembered})
 
 
-def play(stream: Stream, order: Sequence[int], policy: Policy) -> Played:
+def play(stream: Stream, order: Sequence[int], policy: Policy, sensitivity: float = 1.0) -> Played:
+    """Play a stream; the judge calls this share of the right answers right, and all wrong wrong."""
+    chance = random.Random(len(order))
     questions, clusters = stream.questions, stream.clusters
     half = len(order) // 2
     stored: set[int] = set()
@@ -113,7 +115,7 @@ def play(stream: Stream, order: Sequence[int], policy: Policy) -> Played:
             if decision.compare and isinstance(policy, AuditPolicy):
                 judged += 1
                 audits += decision.reason == "audit" and place >= half
-                policy.judged(decision, right)
+                policy.judged(decision, right and chance.random() < sensitivity)
                 if not right:
                     away = distance + decision.penalty
                     for one in (asked, cached):
@@ -121,6 +123,9 @@ def play(stream: Stream, order: Sequence[int], policy: Policy) -> Played:
                 break
         if not hit:
             stored.add(asked)
+        # As many again are identical questions; they are exact hits, by which the judge is checked.
+        if isinstance(policy, AuditPolicy) and policy.checks():
+            policy.checked(chance.random() < sensitivity)
     second = len(order) - half
     report = str(policy.report) if isinstance(policy, AuditPolicy) else ""
     return Played(hits / second, wrong / max(1, hits), audits / second, judged, report)

@@ -295,3 +295,44 @@ async def test_one_policy_object_has_one_cache(make_cache: MakeCache) -> None:
     make_cache(policy=policy)
     with pytest.raises(ConfigurationError, match=r"make one AuditPolicy\(...\) for each cache"):
         make_cache(policy=policy)
+
+
+async def test_identical_questions_check_the_judge(
+    make_cache: MakeCache, do: Way, events: list[Event]
+) -> None:
+    """Once it has called an answer wrong, some exact hits go to the model and are compared."""
+    policy = AuditPolicy(judge=lambda question, cached, fresh: False, seed=1)
+    cache = make_cache(policy=policy)
+    await ask(cache, do, FRANCE, "Paris")
+    assert await ask(cache, do, FRANCE, "Paris") == "Paris"
+    await ask(cache, do, FRANCE_REWORDED, "Paris")
+    events.clear()
+    for _ in range(100):
+        explained = await do(cache.explain, asked(FRANCE), LLM)
+        assert (explained.decision, explained.reason) == ("hit", "exact")
+        if await ask(cache, do, FRANCE, "Paris") is None:
+            break
+    assert verdicts(events)[-1] == "audit"
+    assert [(e.why, e.right, e.distance) for e in only(events, Audited)] == [("check", False, 0.0)]
+    assert policy.report.judge_sensitivity == 0
+    assert await ask(cache, do, FRANCE, "") == "Paris"
+    assert healthy(events)
+
+
+async def test_planted_counts_loosen_nothing_where_entries_are_signed(
+    make_cache: MakeCache, do: Way, name: str, server: redis.Redis
+) -> None:
+    """Whoever can write to Redis cannot make a cache with a signing key serve more."""
+    for key, opens in ((None, True), (b"k" * 32, False)):
+        cache = make_cache(policy=AuditPolicy(judge=right, guards={}), signing_key=key)
+        learning = cache._core.learning
+        assert learning is not None
+        series = learning.learner._evidence._prefix  # type: ignore[attr-defined]
+        planted = {f"{series}{kind}{at}": 999 for kind in "mn" for at in range(20)}
+        server.hset(learning._key, mapping=planted)
+        await do(cache.clear)
+        server.hset(learning._key, mapping=planted)
+        await ask(cache, do, FRANCE, "Paris")
+        await ask(cache, do, FRANCE_REWORDED, "Paris")
+        report = learning.learner.report  # type: ignore[attr-defined]
+        assert (report.threshold > 0) is opens

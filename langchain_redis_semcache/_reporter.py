@@ -228,7 +228,7 @@ class Reporter:
             elif isinstance(event, VerifierAsked):
                 self._seconds["verifier"] += event.seconds
                 self._reasons["verified"][_VERDICTS[event.approved]] += 1
-            elif isinstance(event, Audited):
+            elif isinstance(event, Audited) and event.why != "check":
                 self._reasons["audited"]["right" if event.right else "wrong"] += 1
             elif isinstance(event, BreakerChanged):
                 self._breakers[event.subject] = event.state

@@ -108,9 +108,9 @@ class Audited:
     """Whether the stored one would have done."""
     distance: float
     entry: str
-    why: Literal["audit", "explore", "agreement"]
+    why: Literal["audit", "explore", "agreement", "check"]
     """"audit": it would have been a hit; "explore": it was too far; "agreement": do neighbours
-    answer alike?"""
+    answer alike?; "check": what does the judge say of two answers to one question?"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,10 @@ _DIGITS = 15
 _FADING = (REMEMBERED["n"], REMEMBERED["m"])
 
 
+CHECK = Measured(False, "audit", compare=True)
+"""Of a hit on the identical question, whose answer is compared to check the judge."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pending:
     """A candidate that was not served, until the model has answered."""
@@ -57,13 +61,16 @@ class Learning:
         # Beside the entries, not among them: the index covers `schema.prefix`.
         variant = schema.prefix.removeprefix(schema.root).rstrip(":")
         self._key = f"{schema.root}audit:{variant}"
+        # Counts are sums of all processes, which none of them could sign: whoever can write to
+        # Redis would loosen the threshold. With a signing key each process goes by its own.
+        self._shares = calls.settings.signer is None
         self._judging = Judging(calls, learner.judge)
         self._pending: Waiting[Pending] = Waiting()
         self.drop = self._pending.drop
 
     def refresh(self) -> list[Command]:
         """Return what goes along with a lookup's first round trip."""
-        return [("HGETALL", self._key)] if self.learner.due() else []
+        return [("HGETALL", self._key)] if self._shares and self.learner.due() else []
 
     def absorb(self, reply: Any) -> None:
         """Take what the refresh brought; anything may be stored there."""
@@ -103,20 +110,27 @@ class Learning:
         right = yield from self._judging.compared(one.asked, one.answer, fresh)
         if right is None:
             return
-        self.learner.judged(one.decision, right)
-        audited = one.decision.reason == "audit"
-        why: Literal["audit", "explore"] = "audit" if audited else "explore"
+        why: Literal["audit", "explore", "check"] = "explore"
+        if one.decision is CHECK:
+            why = "check"
+            self.learner.checked(right)
+        else:
+            why = "audit" if one.decision.reason == "audit" else "explore"
+            self.learner.judged(one.decision, right)
         found = one.candidate
         self._calls.reporter.emit(Audited(right, found.distance, found.entry, why))
-        counts = self.learner.drain()
-        pairs = [part for pair in counts.items() for part in pair]
-        commands: list[Command] = [("EVAL", script("count"), 1, self._key, *_FADING, *pairs)]
-        if not right:
+        commands: list[Command] = []
+        if self._shares:
+            pairs = [part for pair in self.learner.drain().items() for part in pair]
+            commands.append(("EVAL", script("count"), 1, self._key, *_FADING, *pairs))
+        if not right and why != "check":
             # Of both: each is a question for which the other's answer is wrong.
             away = f"{found.distance + one.decision.penalty:.6f}"
             commands += [
                 ("EVAL", script("tighten"), 1, entry, away) for entry in (found.entry, key)
             ]
+        if not commands:
+            return
         try:
             replies = yield Send(commands, write=True)
         except RedisUnavailableError as error:

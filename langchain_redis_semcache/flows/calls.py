@@ -134,6 +134,8 @@ class Result:
     event: Hit | Miss | Bypassed
     asked: Asked | None = None
     judged: list[Judged] = field(default_factory=list)
+    found: Candidate | None = None
+    """What was served."""
     refresh: int | None = None
     """Milliseconds that the served entry is to live from now on."""
 

@@ -21,7 +21,7 @@ from ..policies.agreement import Agreement
 from ..policies.decision import Decision, Doubtful, Measured, is_learner
 from ..policies.verified import Verified
 from .agreement import FIELDS, SIGNED_FIELDS, Agreeing
-from .audit import Learning
+from .audit import CHECK, Learning
 from .calls import Asked, Calls, Judged, Result, Settings
 from .exact import ExactLookup
 from .options import CallOptions, OptionStack, read_now
@@ -108,8 +108,10 @@ class Core:
 
     def _second_look(self, result: Result) -> Flow[Result]:
         """Do what a lookup does and `explain` does not: verify, and learn."""
-        if result.asked is None or not result.judged:
+        if result.asked is None:
             return result
+        if not result.judged:
+            return self._checked(result.asked, result)
         asked, last = result.asked, result.judged[-1]
         if self._verification is not None and isinstance(last.decision, Doubtful):
             return (yield from self._verification.verify(asked, last.candidate))
@@ -121,6 +123,16 @@ class Core:
             elif last.decision.compare and self._server.authentic(last.candidate):
                 self.learning.remember(asked.key, asked.text, last.candidate, last.decision)
         return result
+
+    def _checked(self, asked: Asked, result: Result) -> Result:
+        """Have the model answer an identical question once more, if the judge is to be checked."""
+        hit, found = result.event, result.found
+        if self.learning is None or found is None or not isinstance(hit, Hit):
+            return result
+        if hit.kind != "exact" or not self.learning.learner.checks():
+            return result
+        self.learning.remember(asked.key, asked.text, found, CHECK)
+        return self.calls.miss(asked, CHECK.reason, found)
 
     def _semantic(self, asked: Asked) -> Flow[Result]:
         miss = partial(self.calls.miss, asked)

@@ -65,7 +65,7 @@ class Server:
             redis_seconds=asked.redis_seconds,
         )
         refresh = _milliseconds(found.fields.get(b"ttl")) if self._settings.sliding else None
-        return Result(generations, hit, refresh=refresh)
+        return Result(generations, hit, found=found, refresh=refresh)
 
     def flaw(self, found: Candidate, kind: Literal["exact", "semantic"]) -> str | None:
         """Say why a candidate is not even to be looked at, or None.

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import ConfigurationError
 from ..guards import DEFAULT_GUARDS, Guard
+from .anytime import doubted
 from .decision import Candidate, Measured, check_threshold
 from .distance import DEFAULT_THRESHOLD, DistancePolicy
 from .drift import Drift
@@ -32,6 +33,8 @@ REFRESH_SECONDS = 5.0
 """How long a process goes without the verdicts of the others."""
 # How much the neighbourhood of a question with another answer is avoided; 1 to 2 do equally well.
 _WARINESS = 2.0
+_CHECKED_SHARE = 0.2
+_ENOUGH_CHECKS = 1000
 _NEAREST = 1e-6
 
 
@@ -48,6 +51,10 @@ class AuditReport:
     """Estimated share of wrong answers among the hits by meaning; None before there is evidence."""
     upper_bound: float
     """Of the error rate, one-sided, 95 %, at whatever time it is looked at."""
+    judge_checked: int = 0
+    """How often the judge was asked about two answers of the model to one question."""
+    judge_sensitivity: float | None = None
+    """The share of these that it called right; the error rate is corrected by it."""
 
     def __str__(self) -> str:
         if self.error_rate is None:
@@ -55,7 +62,13 @@ class AuditReport:
         return (
             f"threshold {self.threshold:.3f}, error rate {self.error_rate:.2%} "
             f"(95 % upper bound {self.upper_bound:.2%}, {self.wrong} wrong of {self.judged} judged)"
+            + self._judge()
         )
+
+    def _judge(self) -> str:
+        if self.judge_sensitivity is None:
+            return ""
+        return f", the judge right in {self.judge_sensitivity:.1%} of {self.judge_checked} checks"
 
 
 class AuditPolicy:
@@ -79,6 +92,10 @@ class AuditPolicy:
         threshold: The threshold to observe.
         guards: What may object to a candidate, by name.
         explore_up_to: Candidates up to this distance are compared when the model answers anyway.
+        check_judge: A fifth of the *identical* questions is answered by the model as well, until up
+            to 1,000 of these answers have shown how often the judge calls a right one wrong; only
+            once it has called one wrong, and no more of them than there are verdicts. False for a
+            judge that makes no mistakes.
         seed: Makes the draws repeatable; by default they are not.
     """
 
@@ -92,6 +109,7 @@ class AuditPolicy:
         threshold: float = DEFAULT_THRESHOLD,
         guards: Mapping[str, Guard] = DEFAULT_GUARDS,
         explore_up_to: float = 0.4,
+        check_judge: bool = True,
         seed: int | str | None = None,
     ) -> None:
         _share("max_error_rate", max_error_rate, "e.g. max_error_rate=0.02")
@@ -109,6 +127,7 @@ class AuditPolicy:
         self._enforcing = mode == "enforce"
         self._fixed = float(threshold)
         self._within = DistancePolicy(reach, guards)
+        self._check_judge = bool(check_judge)
         self._seed = seed
         self._chance = random.Random(seed)
         self._guards = guards
@@ -126,7 +145,16 @@ class AuditPolicy:
         """What is known by now, as of the last few seconds."""
         threshold = self._working_threshold()
         known = self._evidence.estimate(threshold)
-        return AuditReport(threshold, known.judged, known.wrong, known.rate, known.upper_bound)
+        checks = self._evidence.checks
+        return AuditReport(
+            threshold=threshold,
+            judged=known.judged,
+            wrong=known.wrong,
+            error_rate=known.rate,
+            upper_bound=known.upper_bound,
+            judge_checked=int(checks[0]),
+            judge_sensitivity=1 - doubted(checks) if checks[0] else None,
+        )
 
     def decide(self, asked: str, candidate: Candidate, threshold: float) -> Measured:
         decision = self._within.decide(asked, candidate, min(threshold, self.distance_threshold))
@@ -147,6 +175,12 @@ class AuditPolicy:
         # Drawn for every call: were it drawn once for a pair, one popular question with a wrong
         # neighbour would be audited always or never.
         return self._chance.random() < self.audit_share
+
+    def checks(self) -> bool:
+        if not self._check_judge or self._chance.random() >= _CHECKED_SHARE:
+            return False
+        right, wrong = self._evidence.within(self.distance_threshold)
+        return bool(wrong) and self._evidence.checks[0] < min(_ENOUGH_CHECKS, right + wrong)
 
     def claim(self, embeddings: Any) -> None:
         """Become the policy of the cache with these embeddings."""
@@ -192,6 +226,10 @@ class AuditPolicy:
             if served:
                 self._watch(int(right), int(not right))
 
+    def checked(self, right: bool) -> None:
+        """Count a verdict about an answer to the identical question."""
+        self._evidence.checked(right)
+
     def drain(self) -> dict[str, int]:
         """Return what is to be added to the shared counts."""
         return self._evidence.drain()
@@ -211,7 +249,7 @@ class AuditPolicy:
 
     def _watch(self, right: int, wrong: int) -> None:
         """Begin anew where what is served has become wrong: old evidence speaks of another time."""
-        if self._enforcing and self._drift.hear(right, wrong):
+        if self._enforcing and self._drift.hear(right, wrong, doubted(self._evidence.checks)):
             self._drift.settle()
             self._evidence.forget()
 

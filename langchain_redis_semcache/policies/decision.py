@@ -75,6 +75,14 @@ class Learner(Policy, Protocol):
         """Draw whether the hit at hand is one of that share; asked once for every hit."""
         ...
 
+    def checks(self) -> bool:
+        """Draw whether the model answers an identical question too, to check the judge by it."""
+        ...
+
+    def checked(self, right: bool) -> None:
+        """Note what the judge said of two answers to one question."""
+        ...
+
     def claim(self, embeddings: Any) -> None:
         """Become the policy of one cache; refuse a second one with a `ConfigurationError`."""
         ...
@@ -104,7 +112,18 @@ class Learner(Policy, Protocol):
         ...
 
 
-_LEARNS = ("audits", "claim", "due", "absorb", "served", "judged", "drain", "start_afresh")
+_LEARNS = (
+    "audits",
+    "checked",
+    "checks",
+    "claim",
+    "due",
+    "absorb",
+    "served",
+    "judged",
+    "drain",
+    "start_afresh",
+)
 
 
 def is_policy(given: object) -> bool:

@@ -14,7 +14,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .anytime import ALPHA, is_below, upper_bound
+from .anytime import ALPHA, NO_CHECKS, Checks, corrected, is_below, upper_bound
 
 BINS = 40
 STARTS = (5, 10, 20)
@@ -22,6 +22,7 @@ STARTS = (5, 10, 20)
 a threshold that is sure hands its part on to the next larger one (the fallback procedure)."""
 _STRATUM = 20  # verdicts; fewer are pooled with those beside them
 _KINDS = "mnk"  # met, judged, wrong
+_CHECKED = "cf"  # the judge was checked, and failed: in the first bin
 REMEMBERED = {"n": 2000, "m": 100_000}
 """Verdicts of a bin, and candidates in it, at which what is counted is halved."""
 
@@ -73,10 +74,10 @@ class Evidence:
             self._opened.clear()
 
     def forget(self) -> None:
-        """Drop all evidence, the shared with the next counts that are sent."""
+        """Drop what is known of distances, the shared with the next counts that are sent."""
         with self.lock:
-            for kind, bins in self._shared.items():
-                self._unsent[kind] = [-count for count in bins]
+            for kind in _KINDS:
+                self._unsent[kind] = [-count for count in self._shared[kind]]
             self._opened.clear()
 
     def within(self, threshold: float) -> tuple[int, int]:
@@ -85,6 +86,22 @@ class Evidence:
             bins = self._bins()[: round(threshold / self.reach * BINS)]
         wrong = sum(k for _, _, k in bins)
         return sum(n for _, n, _ in bins) - wrong, wrong
+
+    def checked(self, right: bool) -> None:
+        """Count a verdict about an answer that is right for certain."""
+        with self.lock:
+            for kind in _CHECKED[: 1 if right else 2]:
+                self._unsent[kind][0] += 1
+            if self._unsent["c"][0] >= REMEMBERED["n"]:
+                for kind in _CHECKED:
+                    self._unsent[kind][0] //= 2
+            self._opened.clear()
+
+    @property
+    def checks(self) -> Checks:
+        """How often the judge was checked, and how often it failed."""
+        with self.lock:
+            return self._checks()
 
     def absorb(self, counts: Mapping[str, int]) -> None:
         """Take over what all processes have counted together."""
@@ -112,19 +129,20 @@ class Evidence:
     def estimate(self, threshold: float) -> Estimate:
         """Estimate the error rate of what is nearer than the threshold."""
         with self.lock:
-            bins = self._bins()[: round(threshold / self.reach * BINS)]
+            bins, checks = self._bins()[: round(threshold / self.reach * BINS)], self._checks()
         judged, wrong = sum(n for _, n, _ in bins), sum(k for _, _, k in bins)
         rate, worth = weighed(bins)
         if not worth:
             return Estimate(threshold, judged, wrong, None, 1.0)
-        return Estimate(threshold, judged, wrong, rate, upper_bound(rate * worth, worth))
+        bound = upper_bound(rate * worth, worth, checks=checks)
+        return Estimate(threshold, judged, wrong, corrected(rate, checks), bound)
 
     def largest_threshold(self, max_error_rate: float) -> float:
         """Return the largest threshold that is sure to keep the limit; 0.0 for none."""
         with self.lock:
             found = self._opened.get(max_error_rate)
             if found is None:
-                sure = largest_sure(self._bins(), max_error_rate)
+                sure = largest_sure(self._bins(), max_error_rate, self._checks())
                 found = self._opened[max_error_rate] = sure * self.reach / BINS
             return found
 
@@ -144,6 +162,10 @@ class Evidence:
         if unsent["m"][at] >= REMEMBERED["m"]:
             unsent["m"] = [count // 2 for count in unsent["m"]]
 
+    def _checks(self) -> Checks:
+        checked, failed = (max(0, self._shared[k][0] + self._unsent[k][0]) for k in _CHECKED)
+        return checked, min(checked, failed)
+
     def _bins(self) -> list[Bin]:
         met, judged, wrong = (
             [a + b for a, b in zip(self._shared[kind], self._unsent[kind], strict=True)]
@@ -156,10 +178,10 @@ class Evidence:
 
 
 def _empty() -> dict[str, list[int]]:
-    return {kind: [0] * BINS for kind in _KINDS}
+    return {kind: [0] * BINS for kind in _KINDS + _CHECKED}
 
 
-def largest_sure(bins: Sequence[Bin], limit: float) -> int:
+def largest_sure(bins: Sequence[Bin], limit: float, checks: Checks = NO_CHECKS) -> int:
     """Return up to how many bins errors are sure to be rarer than the limit; 0 for none."""
     found, budget, new = 0, 0.0, 0
     for upto in range(1, len(bins) + 1):
@@ -168,7 +190,7 @@ def largest_sure(bins: Sequence[Bin], limit: float) -> int:
         if not budget:
             continue
         rate, worth = weighed(bins[:upto])
-        if is_below(rate * worth, worth, limit, budget):
+        if is_below(rate * worth, worth, limit, budget, checks):
             if new >= _STRATUM:  # what is farther than the evidence is not served
                 found, new = upto, 0
         else:

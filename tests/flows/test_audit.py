@@ -24,7 +24,7 @@ from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.entry.answer import encode
 from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.events import Audited, Event, Failed
-from langchain_redis_semcache.flows.audit import Learning
+from langchain_redis_semcache.flows.audit import CHECK, Learning
 from langchain_redis_semcache.policies import AuditPolicy, Candidate
 from langchain_redis_semcache.policies.decision import Decision, Measured
 
@@ -43,6 +43,7 @@ class FakeCalls:
         self.reporter = Reporter("test", [self.events.append])
         self.settings = self
         self.schema = Schema("app", "model", "float32", "hnsw")
+        self.signer: Any = None
 
     def failed(self, operation: Any, stage: str, error: str) -> None:
         self.reporter.emit(Failed(operation, stage, error))
@@ -175,6 +176,38 @@ def test_what_fails_is_reported_and_no_more(replies: list[Any], stage: str) -> N
     one.remember("app::x:fresh", *pending(told("Paris")))
     compared(one, told("Lyon"), iter(replies))
     assert [e.stage for e in calls.events if isinstance(e, Failed)] == [stage]
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_a_check_of_the_judge_is_told_apart_from_an_audit(right: bool) -> None:
+    """It counts for the judge, and no entry keeps away from itself."""
+    calls: Any = FakeCalls()
+    policy = AuditPolicy(judge=lambda *texts: right)
+    one = Learning(calls, policy)
+    found = Candidate("app::x:fresh", ASKED, 0.0, None, {b"response": encode(told("Paris"))})
+    one.remember("app::x:fresh", ASKED, found, CHECK)
+    _, send = compared(one, told("Lyon"), iter([right, [1]]))
+    assert [command[0] for command in send.commands] == ["EVAL"]
+    assert policy.report.judge_sensitivity == float(right)
+    assert policy.report.judged == 0
+    assert [event.why for event in calls.events if isinstance(event, Audited)] == ["check"]
+    assert not calls.reporter.stats().audited
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_with_a_signing_key_only_a_process_s_own_evidence_counts(right: bool) -> None:
+    """Sums of all processes cannot be signed: they are neither read nor written."""
+    calls: Any = FakeCalls()
+    calls.signer = object()
+    policy = AuditPolicy(judge=lambda *texts: right)
+    one = Learning(calls, policy)
+    assert one.refresh() == []
+    one.remember("app::x:fresh", *pending(told("Paris")))
+    _, *sent = compared(one, told("Lyon"), iter([right, [1]]))
+    assert [c[3] for s in sent for c in s.commands] == (
+        [] if right else ["app::x:cached", "app::x:fresh"]
+    )
+    assert policy.drain() != {}  # kept here: what has been sent elsewhere is not counted twice
 
 
 def test_a_hit_is_audited_by_chance_and_anew_at_every_call() -> None:

@@ -279,6 +279,71 @@ def test_evidence_belongs_to_the_options_of_the_embedder() -> None:
     assert prefixes[0] == prefixes[1] != prefixes[2]
 
 
+# -- the judge ------------------------------------------------------------------------------------
+
+
+def hits_with_judge(sensitivity: float, check: bool) -> tuple[int, float, AuditPolicy]:
+    """Play 8,000 questions, 1 % of them with a wrong neighbour, and as many identical ones."""
+    chance = random.Random(4)
+    policy = AuditPolicy(0.05, guards={}, seed=4, check_judge=check)
+    hits = wrong = 0
+    for _ in range(8000):
+        right = chance.random() >= 0.01
+        one = policy.decide(ASKED, candidate(chance.random() * 0.15), 2.0)
+        if one.accepted and not policy.audits():
+            policy.served(one)
+            hits, wrong = hits + 1, wrong + (not right)
+        else:
+            policy.judged(one, right and chance.random() < sensitivity)
+        if policy.checks():
+            policy.checked(chance.random() < sensitivity)
+    return hits, wrong / max(1, hits), policy
+
+
+def test_a_judge_that_is_nearly_always_right_does_not_switch_the_cache_off() -> None:
+    """What it gets wrong is measured on identical questions, taken off, and reported."""
+    hits, _, blind = hits_with_judge(0.95, check=False)
+    assert hits == 0
+    assert blind.report.judge_sensitivity is None
+    hits, error, policy = hits_with_judge(0.95, check=True)
+    assert hits > 3000
+    assert error < 0.05
+    report = policy.report
+    assert 200 < report.judge_checked <= 1000
+    assert report.judge_sensitivity == pytest.approx(0.95, abs=0.02)
+    assert f"the judge right in {report.judge_sensitivity:.1%} of" in str(report)
+    assert report.error_rate is not None
+    assert report.error_rate < 0.03
+
+
+def test_a_judge_is_checked_only_where_it_matters() -> None:
+    """Not before it has called an answer wrong, and no more often than answers were judged."""
+    policy = AuditPolicy(seed=1)
+    assert not any(policy.checks() for _ in range(100))
+    taught(policy, 20)
+    assert not any(policy.checks() for _ in range(100))
+    taught(policy, 0, 1)
+    asked = sum(policy.checks() for _ in range(1000))
+    assert 150 < asked < 250
+    for _ in range(21):
+        policy.checked(True)
+    assert not any(policy.checks() for _ in range(100))
+    assert not any(taught(AuditPolicy(check_judge=False), 0, 9).checks() for _ in range(100))
+
+
+def test_checks_are_shared_and_fade() -> None:
+    """They go the way of the other counts, but survive an alarm."""
+    policy, other = taught(AuditPolicy(), 100), AuditPolicy()
+    for n in range(3000):
+        policy.checked(n % 10 > 0)
+    other.absorb(policy.drain())
+    for one in (policy, other):
+        assert 1000 <= one.report.judge_checked <= 2000
+        assert one.report.judge_sensitivity == pytest.approx(0.9, abs=0.01)
+    other._evidence.forget()
+    assert other.report.judge_sensitivity == pytest.approx(0.9, abs=0.01)
+
+
 # -- ageing ---------------------------------------------------------------------------------------
 
 
