@@ -329,7 +329,7 @@ class Ours:
         self.schema = self.core.settings.schema
         self.index = self.schema.index(len(embedder._default))
         first = self.asked(text(0, 0))
-        self.scope, self._context, self._label = first.scope, first.question.context, first.model
+        self.scope, self._reading = first.scope, first.reading
 
     def asked(self, question: str, llm: str = LLM) -> Asked:
         """Return a question as the cache reads it."""
@@ -353,14 +353,12 @@ class Ours:
     def entry(self, question: str, vector: Any, scope: str | None = None) -> list[Any]:
         """Return the commands of an update: the package's own, from its own parts."""
         scope = scope or self.scope
-        asked = Asked(
-            Question(question, self._context),
-            scope,
-            self.schema.key(scope, question),
-            self._label,
-            CallOptions(),
-        )
-        return self.core._store._entry(asked, encode(answer(question)), self.packed(vector))
+        key = self.schema.key(scope, question)
+        reading = replace(self._reading, question=Question(question, ""), scope=scope, key=key)
+        asked, store = Asked(reading, CallOptions()), self.core._store
+        fields = store._fields(asked, encode(answer(question)))
+        fields |= store._found_by(asked, fields, self.packed(vector))
+        return store._entry(asked, fields)
 
     def search(self, vector: Any, scope: str | None = None) -> bytes:
         """Return the very search that the cache sends, prebuilt."""
@@ -405,6 +403,7 @@ class Ours:
         strangers, [vector] = space.strangers(1, seed=999)
         self.embedder.learn(strangers, [vector])
         self.cache.update(prompt(strangers[0]), LLM, answer(strangers[0]))
+        self.cache.close()  # waits for the vector
         key = self.key(strangers[0])
         written = raw("HGETALL", key)
         command = self.entry(strangers[0], vector)[1]

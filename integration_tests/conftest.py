@@ -14,7 +14,15 @@ from langchain_core.globals import set_llm_cache
 from pytest_httpserver import HTTPServer
 
 from integration_tests.openai_endpoint import OpenAIEndpoint
-from integration_tests.support import CountingEmbeddings, Parrot, Way, indexes_of, keys_of
+from integration_tests.support import (
+    CountingEmbeddings,
+    Parrot,
+    Way,
+    astored,
+    indexes_of,
+    keys_of,
+    stored,
+)
 from langchain_redis_semcache import AwaitedEmbeddings, Limits, RedisSemanticCache
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.events import Event
@@ -68,6 +76,18 @@ def events() -> list[Event]:
     return []
 
 
+class Settled(RedisSemanticCache):
+    """Waits for the vector of what it stores, which comes behind the call."""
+
+    def update(self, *args: Any) -> None:
+        super().update(*args)
+        stored(self)
+
+    async def aupdate(self, *args: Any) -> None:
+        await super().aupdate(*args)
+        await astored(self)
+
+
 @pytest.fixture
 def make_cache(
     redis_url: str, name: str, embeddings: CountingEmbeddings, events: list[Event]
@@ -85,7 +105,7 @@ def make_cache(
             "listeners": [events.append],
             "limits": Limits(redis=20, embedding=20),
         }
-        made.append(RedisSemanticCache(**{**defaults, **kwargs}))
+        made.append(Settled(**{**defaults, **kwargs}))
         return made[-1]
 
     yield make

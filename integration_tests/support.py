@@ -22,6 +22,8 @@ from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 from pydantic import Field, SecretStr
 
 from integration_tests.openai_endpoint import OpenAIEndpoint
+from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache.bounded.threads import wait
 from langchain_redis_semcache.embedded import LocalEmbeddings
 from langchain_redis_semcache.events import Event, Failed, Hit, Miss
 
@@ -240,3 +242,15 @@ def chat_openai(endpoint: OpenAIEndpoint, **kwargs: Any) -> ChatOpenAI:
 def openai_embeddings(endpoint: OpenAIEndpoint, **kwargs: Any) -> OpenAIEmbeddings:
     kwargs = {"check_embedding_ctx_length": False, "max_retries": 0, **kwargs}
     return OpenAIEmbeddings(base_url=endpoint.base_url, api_key=SecretStr("test"), **kwargs)
+
+
+def stored(cache: RedisSemanticCache, seconds: float = 20.0) -> None:
+    """Wait until what was stored in threads has its vector."""
+    wait(list(cache._drivers.background.stores.jobs), seconds)
+
+
+async def astored(cache: RedisSemanticCache, seconds: float = 20.0) -> None:
+    """Wait until what was stored on this loop has its vector."""
+    tasks = list(cache._drivers.background.stores.tasks)
+    if tasks:
+        await asyncio.wait(tasks, timeout=seconds)

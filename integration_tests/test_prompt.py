@@ -86,9 +86,9 @@ async def test_only_the_last_human_text_is_embedded(
 ) -> None:
     """System prompt, earlier turns and names never reach the embedder; text blocks are joined."""
     blocks = HumanMessage([{"type": "text", "text": "Where is"}, {"type": "text", "text": "Lyon?"}])
-    await do(cache.lookup, asked(SystemMessage(SYSTEM), *CHAT, blocks), LLM)
-    await do(cache.lookup, asked(HumanMessage(FRANCE, name="Anna")), LLM)
-    await do(cache.lookup, "a completion prompt", LLM)
+    await do(cache.update, asked(SystemMessage(SYSTEM), *CHAT, blocks), LLM, told("There."))
+    await do(cache.update, asked(HumanMessage(FRANCE, name="Anna")), LLM, told("Paris"))
+    await do(cache.update, "a completion prompt", LLM, told("is completed"))
     assert embeddings.texts == ["Where is\nLyon?", FRANCE, "a completion prompt"]
 
 

@@ -70,7 +70,15 @@ class Later:
     flow: Flow[None]
 
 
-Request: TypeAlias = Send | Embed | Work | Ask | Later
+@dataclass(frozen=True, slots=True)
+class Behind:
+    """Run this flow behind the call, whatever becomes of the call: it is part of a store."""
+
+    make: Callable[[], Flow[None]]
+    """Makes the flow, where it is run: a loop that ends leaves it to a thread."""
+
+
+Request: TypeAlias = Send | Embed | Work | Ask | Later | Behind
 Flow: TypeAlias = Generator[Request, Any, T]
 
 

@@ -38,6 +38,7 @@ _ONLY_IDENTICAL = "identical questions are still served, reworded ones are not"
 _CONSEQUENCES = {
     "search": _ONLY_IDENTICAL,
     "embedding": _ONLY_IDENTICAL,
+    "vector": _ONLY_IDENTICAL,
     "store": "answers are not stored, stored ones are still served",
     "model": "calls that bind objects without a repr of their own are left to the model",
     "entry": "the model is asked and its answer replaces the entry",

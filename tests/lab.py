@@ -16,6 +16,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_redis_semcache._effects import (
     Ask,
+    Behind,
     Embed,
     EmbeddingUnavailableError,
     ErrorReply,
@@ -50,7 +51,10 @@ def run(flow: Flow[Any], answer: Answerer) -> Any:
         request = next(flow)
         while True:
             try:
-                reply = request.function() if isinstance(request, Work) else answer(request)
+                if isinstance(request, Behind):
+                    reply = run(request.make(), answer)
+                else:
+                    reply = request.function() if isinstance(request, Work) else answer(request)
             except Exception as error:
                 request = flow.throw(error)
             else:
@@ -141,7 +145,7 @@ class World:
             if entry is None or "of" in entry:
                 self.hashes[key] = fields
             return 1
-        assert lua == scripts.script("join")
+        assert lua == scripts.script("extend")
         if entry is None or hashlib.sha1(entry.get("response", b"")).hexdigest() != condition:
             return 0
         entry.update(fields)
@@ -149,6 +153,10 @@ class World:
 
     def _search(self, _: str, query: str, *args: Any) -> list[Any]:
         scope = re.search(r"@scope:\{(\w+)\}", query)
+        if "KNN" not in query:
+            assert scope is not None
+            ours = scope[1].encode()
+            return [sum("vector" in e and e["scope"] == ours for e in self.hashes.values())]
         limit = int(query.split("KNN ")[1].split()[0])
         asked = unpack(args[3], "float32")
         reply: list[Any] = []
@@ -276,7 +284,7 @@ class Failing:
         return self.world(request)
 
 
-class Behind:
+class BehindTheCall:
     """A lab's world in which what is asked and what runs behind the call is answered as well."""
 
     def __init__(self, lab: Lab, verdict: Any = True) -> None:

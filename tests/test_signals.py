@@ -142,6 +142,22 @@ class Client:
             self.over.wait(30)
         return [None] * (len(command) - 2)
 
+    def pipeline(self, **_: Any) -> Pipeline:
+        return Pipeline(self)
+
+
+class Pipeline:
+    """Queues commands, and has them answered together."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    def execute_command(self, *_: Any, **__: Any) -> None:
+        """Wait for `execute`."""
+
+    def execute(self, **_: Any) -> Any:
+        return self._client.execute_command("EXEC")
+
 
 class InterruptedPolicy(DistancePolicy):
     @property

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 import redis
 from langchain_core.embeddings import Embeddings
 
-from integration_tests.support import Parrot, parroted
+from integration_tests.support import Parrot, astored, parroted, stored
 from langchain_redis_semcache import Limits, RedisSemanticCache
 from langchain_redis_semcache.events import Event, Failed, Hit
 
@@ -102,6 +102,7 @@ class TimedCache(RedisSemanticCache):
     def update(self, *args: Any) -> None:
         with self._timed():
             super().update(*args)
+        stored(self)
 
     async def alookup(self, *args: Any) -> Any:
         with self._timed():
@@ -110,6 +111,7 @@ class TimedCache(RedisSemanticCache):
     async def aupdate(self, *args: Any) -> None:
         with self._timed():
             await super().aupdate(*args)
+        await astored(self)
 
 
 class Application:

@@ -7,6 +7,7 @@ waits a moment for what is under way and then ends it. Stores have rules of thei
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -54,7 +55,7 @@ class Background:
             try:
                 run(flow)
             except Exception as error:
-                self._unforeseen(error)
+                self.unforeseen(error)
 
         try:
             job = self._workers.submit(guarded)
@@ -78,7 +79,7 @@ class Background:
                 await run(flow)
             except Exception as error:
                 let_through(error)
-                self._unforeseen(error)
+                self.unforeseen(error)
 
         task = asyncio.get_running_loop().create_task(guarded())
         self._tasks.add(task)
@@ -102,23 +103,30 @@ class Background:
             raise _failed(error) from None
 
     def settle(self, seconds: float = SETTLE_SECONDS) -> None:
-        """Wait for the threads; what takes longer is left behind."""
-        wait([*self._jobs, *self.stores.jobs], seconds)
+        """Wait for the threads, and for what they begin; what takes longer is left behind."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0 and (self._jobs or self.stores.jobs):
+            wait([*self._jobs, *self.stores.jobs], left)
 
     async def asettle(self, seconds: float = SETTLE_SECONDS) -> None:
-        """Wait for the tasks of this loop and cancel what takes longer; then for the threads."""
+        """Wait for the tasks of this loop, the threads and what they begin; cancel what is late."""
+        until = time.monotonic() + seconds
+        late: set[asyncio.Future[None]] = set()
+        while not late and (under_way := self._under_way()):
+            _, late = await asyncio.wait(under_way, timeout=max(0.0, until - time.monotonic()))
+        self.stores.given_up.update(late)
+        for one in late:
+            one.cancel()
+        await asyncio.gather(*late, return_exceptions=True)
+
+    def _under_way(self) -> list[asyncio.Future[None]]:
         loop = asyncio.get_running_loop()
         tasks = (*self._tasks, *self.stores.tasks)
-        ours = [task for task in tasks if task.get_loop() is loop]
-        threads = [awaited(job) for job in (*self._jobs, *self.stores.jobs)]
-        if ours or threads:
-            _, late = await asyncio.wait([*ours, *threads], timeout=seconds)
-            self.stores.given_up.update(late)
-            for one in late:
-                one.cancel()
-            await asyncio.gather(*late, return_exceptions=True)
+        ours: list[asyncio.Future[None]] = [task for task in tasks if task.get_loop() is loop]
+        return ours + [awaited(job) for job in (*self._jobs, *self.stores.jobs)]
 
-    def _unforeseen(self, error: Exception) -> None:
+    def unforeseen(self, error: Exception) -> None:
+        """Report a bug of ours, or of a judge."""
         self._reporter.emit(Failed("update", "internal", type(error).__name__))
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, TypeVar
 
-from .._effects import LARGE, Ask, Embed, Flow, Later, RedisUnavailableError, Send, Work
+from .._effects import LARGE, Ask, Behind, Embed, Flow, Later, RedisUnavailableError, Send, Work
 from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.awaited import in_thread, within
@@ -74,6 +74,9 @@ class Drivers:
                         reply = self.background.ask(request)
                     elif isinstance(request, Later):
                         reply = self.background.start(self.run, request.flow)
+                    elif isinstance(request, Behind):
+                        self.background.stores.store(self._quietly, request.make)
+                        reply = None
                     else:
                         reply = request.function()
                 except Exception as error:
@@ -106,6 +109,10 @@ class Drivers:
                         reply = await self.background.aask(request)
                     elif isinstance(request, Later):
                         reply = self.background.astart(self.arun, request.flow)
+                    elif isinstance(request, Behind):
+                        stores, make = self.background.stores, request.make
+                        await stores.astore(self._quietly, self._aquietly, make)
+                        reply = None
                     else:
                         reply = await self._awork(request)
                 except Exception as error:
@@ -115,6 +122,19 @@ class Drivers:
         except StopIteration as stop:
             result: T = stop.value
             return result
+
+    def _quietly(self, flow: Flow[None]) -> None:
+        try:
+            self.run(flow)
+        except Exception as error:
+            self.background.unforeseen(error)
+
+    async def _aquietly(self, flow: Flow[None]) -> None:
+        try:
+            await self.arun(flow)
+        except Exception as error:
+            let_through(error)
+            self.background.unforeseen(error)
 
     def _send(self, request: Send, left: float, glance: bool) -> Sequence[Any]:
         try:

@@ -37,6 +37,10 @@ class Search:
         """Return the search within one scope."""
         return (*self._head(f"@scope:{{{scope}}}"), vector, *self._tail)
 
+    def count(self, scope: str) -> Command:
+        """Return what counts the entries of one scope."""
+        return ("FT.SEARCH", self.index, f"@scope:{{{scope}}}", "LIMIT", 0, 0, "DIALECT", 2)
+
     def _head(self, where: str) -> Command:
         # The exact search within a scope has no use for a width.
         option = f" EF_RUNTIME {EF_RUNTIME}" if self.hnsw and where == "*" else ""
@@ -76,6 +80,16 @@ def is_exhausted(reply: Any, threshold: float, candidates: int = CANDIDATES) -> 
     if len(_documents(reply)) < candidates:
         return True
     return any(candidate.distance > threshold for candidate in parse(reply))
+
+
+def parse_count(reply: Any) -> int | None:
+    """Read how many documents a search found, in either protocol."""
+    if isinstance(reply, Mapping):
+        reply = [_get(reply, "total_results")]
+    elif isinstance(reply, (list, tuple)) and reply and text(reply[0]):  # RESP3 read as pairs
+        return parse_count(dict(zip(map(text, reply[::2]), reply[1::2], strict=False)))
+    first = reply[0] if isinstance(reply, (list, tuple)) and reply else None
+    return first if isinstance(first, int) else None
 
 
 def parse_keys(reply: Any) -> list[str]:

@@ -6,7 +6,6 @@ or has expired has left its group, and nothing is served that its own entry does
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 
 from langchain_core.outputs import Generation
@@ -14,7 +13,7 @@ from langchain_core.outputs import Generation
 from .._effects import Command, ErrorReply, Flow, Later, RedisUnavailableError, Send
 from ..entry.answer import EncodeError, encode
 from ..entry.candidate import Candidate
-from ..entry.scripts import script
+from ..entry.scripts import extend
 from ..events import Audited, Hit
 from ..policies.agreement import Agreement, Witness, groups
 from ..policies.decision import Decision
@@ -95,12 +94,11 @@ class Agreeing:
             self._calls.reporter.recovered("agreement")
 
     def _join(self, entry: str, answer: bytes, group: str) -> Command:
-        fields: list[str | bytes] = ["group", raw(group)]
+        fields = {b"group": raw(group)}
         signer = self._calls.settings.signer
         if signer is not None:
-            fields += ["group_signature", signer.sign(*_membership(entry, answer, raw(group)))]
-        digest = hashlib.sha1(answer, usedforsecurity=False).hexdigest()
-        return ("EVAL", script("join"), 1, entry, digest, *fields)
+            fields[b"group_signature"] = signer.sign(*_membership(entry, answer, raw(group)))
+        return extend(entry, answer, fields)
 
     def _trusted(self, one: Candidate) -> Candidate:
         """Leave the group out of what somebody else may have written."""

@@ -231,15 +231,23 @@ class Calls:
                 return replace(question, exact_only="no_text")
         return question
 
+    def remembered(self, asked: Asked) -> tuple[bytes | None, bool]:
+        """Return the vector of the lookup before, and whether there is one to be had otherwise.
+
+        The embedder that has just failed the lookup is not asked once more.
+        """
+        vector = self.memory.get(asked.key[-WIDTH:])
+        if vector == FAILED:
+            self.memory.drop(asked.key[-WIDTH:])
+            return None, False
+        return vector, vector is None
+
     def vector(self, operation: Operation, asked: Asked) -> Flow[bytes | None]:
         """Return the packed embedding of the question, from the last lookup where possible."""
         remembered = asked.key[-WIDTH:]  # the digest of the text, whatever the scope
         vector = self.memory.get(remembered)
         if vector:
             return vector
-        if vector == FAILED and operation == "update":
-            self.memory.drop(remembered)
-            return None
         started = time.perf_counter()
         asked_embedder = True
         try:

@@ -15,6 +15,8 @@ from ..entry.candidate import Candidate
 from ..question.digest import raw
 from .audit import Learning
 from .calls import Asked, Calls, Result
+from .scopes import KnownScopes
+from .search import SearchIndex
 from .serve import Server
 
 
@@ -22,10 +24,18 @@ class ExactLookup:
     """Finds the entry of an identical question, under its own key or another's."""
 
     def __init__(
-        self, calls: Calls, server: Server, fields: tuple[str, ...], learning: Learning | None
+        self,
+        calls: Calls,
+        server: Server,
+        search: SearchIndex,
+        scopes: KnownScopes,
+        fields: tuple[str, ...],
+        learning: Learning | None,
     ) -> None:
         self._calls = calls
         self._server = server
+        self._search = search
+        self._scopes = scopes
         self._learning = learning
         self._fields = ("response", "created_at", "of", *fields)
         self._names = tuple(name.encode() for name in self._fields)
@@ -35,22 +45,37 @@ class ExactLookup:
         commands: list[Command] = [("HMGET", asked.key, *self._fields)]
         if self._learning is not None:
             commands += self._learning.refresh()
-        reply, *counts = yield from self._calls.send(asked, commands)
-        if self._learning is not None and counts:
-            self._learning.absorb(counts[0])
+        known = asked.exact_only or asked.scope in self._scopes
+        count = None if known else self._search.count(asked.scope)
+        if count is not None:
+            commands.append(count)
+        reply, *others = yield from self._calls.send(asked, commands)
+        counted = others.pop() if count is not None and others else None
+        if self._learning is not None and others:
+            self._learning.absorb(others[0])
         if isinstance(reply, ErrorReply):
             return self._refused(asked, reply)
         self._calls.reporter.recovered("redis")
         fields = self._read(reply)
         if fields is None:
-            return None
+            return self._alone(asked, counted)
         fields[b"prompt"] = raw(asked.text)
         found = Candidate(asked.key, asked.text, 0.0, None, fields)
         if fields[b"of"] is not None:
             return (yield from self._follow(asked, found))
         if fields[b"response"] is None:
-            return None
+            return self._alone(asked, counted)
         return (yield from self._server.serve(asked, found, "exact"))
+
+    def _alone(self, asked: Asked, counted: Any) -> Result | None:
+        """Return a miss where there is nothing in this scope that could be near."""
+        if counted is None:
+            return None
+        if self._search.is_empty(counted):
+            return self._calls.miss(asked, "no_candidate")
+        if not isinstance(counted, ErrorReply):
+            self._scopes.add(asked.scope)
+        return None
 
     def _follow(self, asked: Asked, alias: Candidate) -> Flow[Result | None]:
         target = query.text(alias.fields[b"of"])

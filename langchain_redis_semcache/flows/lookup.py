@@ -25,6 +25,7 @@ from .audit import CHECK, Learning
 from .calls import Asked, Calls, Judged, Result, Settings
 from .exact import ExactLookup
 from .options import CallOptions, OptionStack, read_now
+from .scopes import KnownScopes
 from .search import SearchIndex
 from .serve import Server
 from .update import Store
@@ -59,11 +60,14 @@ class Core:
             searched += FIELDS if settings.signer is None else SIGNED_FIELDS
         elif isinstance(policy, Verified):
             self._verification = Verification(self.calls, self._server, policy)
-        self._exact = ExactLookup(self.calls, self._server, tuple(fields), self.learning)
         count = policy.candidates if isinstance(policy, Agreement) else CANDIDATES
         create = settings.create_index
         self.search = SearchIndex(settings.schema, reporter, create, tuple(searched), count)
-        self._store = Store(self.calls, self.search)
+        self._scopes = KnownScopes()
+        self._exact = ExactLookup(
+            self.calls, self._server, self.search, self._scopes, tuple(fields), self.learning
+        )
+        self._store = Store(self.calls, self.search, self._scopes)
         self._reporter = reporter
         self._options = options
 
@@ -238,6 +242,7 @@ class Core:
     def drop(self) -> None:
         """Forget what was asked and answered lately: the entries are gone, or the cache is."""
         self.calls.drop()
+        self._scopes.drop()
         for one in (self.learning, self._agreeing):
             if one is not None:
                 one.drop()

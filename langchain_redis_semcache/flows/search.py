@@ -72,6 +72,9 @@ class SearchIndex:
 
         self._masked = masked
         self._known: set[int] = set()
+        self._dimensions: int | None = None
+        """Of the last vector: until there was one nobody knows the index's name."""
+        self._counts = True
         self._off_until = -math.inf
 
     def works(self) -> bool:
@@ -100,6 +103,21 @@ class SearchIndex:
         self.exists(dimensions)
         self._reporter.recovered("search")
         return Nearest(self._ours(reply, scope), reply, self._candidates)
+
+    def count(self, scope: str) -> Command | None:
+        """Return what asks how many entries of a scope can be found, where that can be asked."""
+        if self._dimensions is None or not self._counts or not self.works():
+            return None
+        return self.query(self._dimensions).count(scope)
+
+    def is_empty(self, reply: Any) -> bool:
+        """Tell whether there is surely nothing to be found, by the reply to `count`."""
+        if isinstance(reply, ErrorReply):
+            if _says_no_index(reply):
+                return True
+            self._counts = False  # valkey-search 1.0 knows no query without a vector
+            return False
+        return query.parse_count(reply) == 0
 
     def within(self, send: Sender, scope: str, vector: bytes) -> Flow[Iterable[Candidate] | None]:
         """Search inside of a scope: exact, and slow where the scope is large."""
@@ -136,7 +154,7 @@ class SearchIndex:
     ) -> list[Candidate] | None:
         """Sort out what a refusal means: no index yet (so nothing to find), or no search."""
         text = reply.text.lower()
-        if any(sign in text for sign in NO_INDEX):
+        if _says_no_index(reply):
             self._known.discard(dimensions)
             return []
         error = reply.code
@@ -163,7 +181,13 @@ class SearchIndex:
 
     def dimensions(self, vector: bytes) -> int:
         """Return how many numbers a packed vector holds."""
-        return len(vector) // BYTES_PER_NUMBER[self._schema.vector_type]
+        self._dimensions = len(vector) // BYTES_PER_NUMBER[self._schema.vector_type]
+        return self._dimensions
+
+
+def _says_no_index(reply: ErrorReply) -> bool:
+    text = reply.text.lower()
+    return any(sign in text for sign in NO_INDEX)
 
 
 def _is_fine(reply: ErrorReply) -> bool:

@@ -1,30 +1,39 @@
-"""What an update does: an answer that may be kept is stored, with its TTL, in one transaction."""
+"""What an update does: an answer that may be kept is stored, with its TTL, in one transaction.
+
+Where its question was not embedded by the lookup, that happens behind the call: until then the
+entry is found by the identical question.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 from langchain_core.outputs import Generation
 
-from .._effects import Command, ErrorReply, Flow, RedisUnavailableError, Work
+from .._effects import Behind, Command, ErrorReply, Flow, RedisUnavailableError, Work
 from ..entry.answer import EncodeError, encode, has_tool_calls
 from ..entry.schema import tag_id
+from ..entry.scripts import extend
 from ..events import Bypassed, Miss, Stored
 from ..question.digest import raw
 from .calls import Asked, Calls
 from .options import CallOptions
+from .scopes import KnownScopes
 from .search import SearchIndex
 
 
 class Store:
     """The update flow of one cache."""
 
-    def __init__(self, calls: Calls, search: SearchIndex) -> None:
+    def __init__(self, calls: Calls, search: SearchIndex, scopes: KnownScopes) -> None:
         self._calls = calls
         self._settings = calls.settings
         self._search = search
+        self._scopes = scopes
+        self._embeds_first = False
+        """Scripts are refused: a vector has to be stored with its entry."""
 
     def update(
         self, prompt: str, llm_string: str, generations: Sequence[Generation], options: CallOptions
@@ -48,15 +57,19 @@ class Store:
             return Bypassed("update", "overloaded")
         if len(data) > self._settings.max_answer_bytes:
             return Bypassed("update", "answer_too_large")
-        vector = None
+        vector, later = None, False
         # A tool call is served on an exact match only: it has no place in the index.
         exact_only = asked.exact_only or has_tool_calls(generations)
         if not exact_only and self._search.works():
-            vector = yield from self._calls.vector("update", asked)
+            vector, later = self._calls.remembered(asked)
+            if later and self._embeds_first:
+                vector, later = (yield from self._calls.vector("update", asked)), False
+        fields = self._fields(asked, data)
         try:
             if vector is not None:
-                yield from self._search.ensure(partial(self._calls.send, asked, write=True), vector)
-            commands = self._entry(asked, data, vector)
+                yield from self._ensure(asked, vector)
+                fields |= self._found_by(asked, fields, vector)
+            commands = self._entry(asked, fields)
             replies = yield from self._calls.send(asked, commands, atomic=True, write=True)
         except RedisUnavailableError as error:
             self._calls.failed("update", "store", error.label)
@@ -67,6 +80,10 @@ class Store:
             return None
         self._calls.reporter.recovered("store")
         self._calls.reporter.recovered("entry")
+        if vector is not None:
+            self._scopes.add(asked.scope)
+        if later:
+            yield Behind(partial(self._attach, asked, fields))
         return Stored(
             entry=asked.key,
             size=len(data),
@@ -75,17 +92,37 @@ class Store:
             redis_seconds=asked.redis_seconds,
         )
 
-    def _entry(self, asked: Asked, data: bytes, vector: bytes | None) -> list[Command]:
-        """Return the commands that replace an entry, with its TTL, as one transaction."""
+    def _attach(self, asked: Asked, fields: dict[bytes, bytes]) -> Flow[None]:
+        """Embed a question whose answer has been stored, so that it is found by meaning too."""
+        vector = yield from self._calls.vector("update", asked)
+        if vector is None:
+            return
+        added = self._found_by(asked, fields, vector)
+        command = extend(asked.key, fields[b"response"], added)
+        try:
+            yield from self._ensure(asked, vector)
+            (reply,) = yield from self._calls.send(asked, [command], write=True)
+        except RedisUnavailableError as error:
+            self._calls.failed("update", "vector", error.label)
+            return
+        if isinstance(reply, ErrorReply):
+            self._embeds_first = reply.code == "NOPERM"
+            self._calls.failed("update", "vector", reply.code)
+            return
+        self._calls.reporter.recovered("vector")
+        self._scopes.add(asked.scope)
+
+    def _ensure(self, asked: Asked, vector: bytes) -> Flow[None]:
+        yield from self._search.ensure(partial(self._calls.send, asked, write=True), vector)
+
+    def _fields(self, asked: Asked, data: bytes) -> dict[bytes, bytes]:
+        """Return what an entry says, without a vector."""
         options, settings = asked.options, self._settings
         fields: dict[bytes, bytes] = {b"prompt": raw(asked.text), b"response": data}
         fields[b"created_at"] = f"{time.time():.3f}".encode()
-        ttl = settings.ttl if options.ttl is None else options.ttl
-        lifetime = None if ttl is None else max(1, int(ttl * 1000))
+        lifetime = self._lifetime(asked)
         if lifetime is not None and (settings.sliding or settings.signer is not None):
             fields[b"ttl"] = str(lifetime).encode()  # an entry keeps the ttl it was given
-        if vector is not None:
-            fields[b"vector"] = self._search.masked(vector, asked.scope)
         if settings.signer is not None:
             fields[b"signature"] = settings.signer.sign(asked.key, fields)
         fields[b"scope"] = raw(asked.scope)
@@ -94,9 +131,27 @@ class Store:
         if tags := tuple(dict.fromkeys((*options.tags, *asked.reading.question.tags))):
             fields[b"tags"] = raw(", ".join(tags))
             fields[b"tag_ids"] = ",".join(tag_id(tag) for tag in tags).encode()
+        return fields
+
+    def _found_by(
+        self, asked: Asked, fields: Mapping[bytes, bytes], vector: bytes
+    ) -> dict[bytes, bytes]:
+        """Return the fields by which an entry is found, and the signature over them."""
+        added = {b"vector": self._search.masked(vector, asked.scope)}
+        if self._settings.signer is not None:
+            added[b"signature"] = self._settings.signer.sign(asked.key, {**fields, **added})
+        return added
+
+    def _lifetime(self, asked: Asked) -> int | None:
+        ttl = self._settings.ttl if asked.options.ttl is None else asked.options.ttl
+        return None if ttl is None else max(1, int(ttl * 1000))
+
+    def _entry(self, asked: Asked, fields: Mapping[bytes, bytes]) -> list[Command]:
+        """Return the commands that replace an entry, with its TTL, as one transaction."""
         pairs = [part for pair in fields.items() for part in pair]
         # Whatever was there before, of whatever type, leaves no field behind.
         commands: list[Command] = [("UNLINK", asked.key), ("HSET", asked.key, *pairs)]
+        lifetime = self._lifetime(asked)
         if lifetime is not None:
             commands.append(("PEXPIRE", asked.key, lifetime))
         return commands

@@ -60,7 +60,7 @@ def test_setup_is_remembered() -> None:
     lab = Lab()
     run(admin.setup(lab.core), recorded([1, 0], [b"PONG"], [b"OK"])[1])
     lab.update(ASKED)
-    assert lab.world.names == ["embed", "UNLINK HSET"]
+    assert lab.world.names == ["UNLINK HSET", "embed", "EVAL"]
 
 
 def test_setup_without_index() -> None:

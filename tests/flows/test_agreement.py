@@ -11,7 +11,7 @@ from langchain_redis_semcache._effects import AskFailedError, ErrorReply, RedisU
 from langchain_redis_semcache.entry.signing import Signer
 from langchain_redis_semcache.events import Audited, Failed, Hit, Miss
 from langchain_redis_semcache.policies import Agreement, DistancePolicy
-from tests.lab import MODEL, Behind, Lab, World, chat, direction, run
+from tests.lab import MODEL, BehindTheCall, Lab, World, chat, direction, run
 
 # 0.06 apart from each other at least (20 degrees), and within 0.3 (45 degrees) of the last.
 QUESTIONS = {"one": direction(0), "two": direction(20), "three": direction(-20)}
@@ -28,9 +28,9 @@ def lab(**changes: Any) -> Lab:
     return Lab(World(vectors=dict(VECTORS)), policy=policy, **changes)
 
 
-def ask(one: Lab, question: str, answer: str, world: Behind | None = None) -> Any:
+def ask(one: Lab, question: str, answer: str, world: BehindTheCall | None = None) -> Any:
     """Ask a question as LangChain does; return what the cache answered."""
-    world = world or Behind(one, alike)
+    world = world or BehindTheCall(one, alike)
     found = one.lookup(chat(question), answer=world)
     if found is None:
         one.update(chat(question), [Generation(text=answer)], answer=world)
@@ -81,7 +81,7 @@ def test_replaced_while_being_compared() -> None:
         one.update(chat("one"), [Generation(text="another")], answer=one.world)
         return True
 
-    ask(one, "two", "same", Behind(one, meanwhile))
+    ask(one, "two", "same", BehindTheCall(one, meanwhile))
     grouped = [e["prompt"] for e in one.world.hashes.values() if "group" in e]
     assert grouped == [b"two"]
 
@@ -109,7 +109,7 @@ def test_what_fails_is_reported_and_no_more(verdict: Any, behind: Any, stage: st
     """Neither a judge nor Redis can do more harm than to leave fewer witnesses."""
     one = lab()
     ask(one, "one", "same")
-    world = Behind(one, verdict)
+    world = BehindTheCall(one, verdict)
     world.behind = behind
     ask(one, "two", "same", world)
     assert [e.stage for e in one.events if isinstance(e, Failed)] == [stage]
@@ -132,5 +132,5 @@ def test_looking_is_without_effect() -> None:
     options = one.options.current()
     result = run(one.core.look(chat("two"), MODEL, options), one.world)
     assert [near.reason for near in result.judged] == ["no_agreement"]
-    one.update(chat("two"), [Generation(text="same")], answer=Behind(one, alike))
+    one.update(chat("two"), [Generation(text="same")], answer=BehindTheCall(one, alike))
     assert not [e for e in one.events if isinstance(e, Audited)]

@@ -95,8 +95,10 @@ def test_empty_cache() -> None:
     assert lab.lookup(ASKED) is None
     assert lab.last.reason == "no_candidate"
     lab.world.indexes.add(lab.core.settings.schema.index(2))
+    lab.world.requests.clear()
     assert lab.lookup(ASKED) is None
     assert lab.last.reason == "no_candidate"
+    assert lab.world.names == ["HMGET FT.SEARCH"]
     assert not lab.reporter.stats().failures
 
 

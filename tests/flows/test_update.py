@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from langchain_core.outputs import Generation
 
-from langchain_redis_semcache._effects import EmbeddingUnavailableError, ErrorReply
+from langchain_redis_semcache._effects import Embed, EmbeddingUnavailableError, ErrorReply
 from langchain_redis_semcache.entry.answer import encode
+from langchain_redis_semcache.entry.signing import Signer
 from langchain_redis_semcache.events import Bypassed, Failed, Stored
-from tests.lab import ANSWER, ASKED, CALL, Failing, Lab, chat, script
+from tests.lab import AGAIN, ANGLES, ANSWER, ASKED, CALL, FAR, Failing, Lab, World, chat, script
 
 
 def test_one_embedding_per_miss() -> None:
@@ -22,6 +23,71 @@ def test_one_embedding_per_miss() -> None:
     assert lab.reporter.stats().embeddings == 1
     assert isinstance(lab.last, Stored)
     assert (lab.last.model, lab.last.size) == ("m1", len(encode(ANSWER)))
+
+
+def test_stored_at_once() -> None:
+    """Where the lookup embedded nothing the answer is stored first; its vector comes behind."""
+    lab = Lab(World(dict(ANGLES)))
+    lab.update(ASKED)
+    assert lab.world.names == ["UNLINK HSET", "embed", "FT.CREATE", "EVAL"]
+    assert lab.lookup(AGAIN) == ANSWER
+
+
+@pytest.mark.parametrize("key", [None, "k" * 16])
+def test_nothing_in_the_scope(key: str | None) -> None:
+    """In a scope without entries a lookup embeds nothing, in one that has some it does."""
+    lab = Lab(World(dict(ANGLES)), signer=None if key is None else Signer(key))
+    lab.update(FAR)
+    lab.world.requests.clear()
+    lab.lookup(ASKED, "another model")
+    assert (lab.world.names, lab.last.reason) == (["HMGET FT.SEARCH"], "no_candidate")
+    lab.update(ASKED, model="another model")
+    assert lab.world.names[1:] == ["UNLINK HSET", "embed", "EVAL"]
+    lab.world.requests.clear()
+    assert lab.lookup(AGAIN, "another model") == ANSWER
+    assert lab.world.names == ["HMGET", "embed", "FT.SEARCH"]
+
+
+def test_of_another_process() -> None:
+    """What others stored is found: the index is asked, not this process's memory alone."""
+    ours = Lab(World(dict(ANGLES)))
+    theirs = Lab(ours.world)
+    ours.update(chat("of another model"), model="m0")
+    theirs.update(ASKED)
+    ours.world.requests.clear()
+    assert ours.lookup(AGAIN) == ANSWER
+    assert ours.world.names == ["HMGET FT.SEARCH", "embed", "FT.SEARCH"]
+
+
+@pytest.mark.parametrize("withdrawn", ["deleted", "replaced"])
+def test_withdrawn_before_its_vector_came(withdrawn: str) -> None:
+    """A vector brings nothing back, and belongs to the answer that it was made for."""
+    lab = Lab()
+
+    def meanwhile(request: Any) -> Any:
+        if isinstance(request, Embed):
+            (entry,) = lab.world.hashes.values()
+            entry["response"] = b"another"
+            if withdrawn == "deleted":
+                lab.world.hashes.clear()
+        return lab.world(request)
+
+    lab.update(ASKED, answer=meanwhile)
+    assert not [entry for entry in lab.world.hashes.values() if "vector" in entry]
+    assert bool(lab.world.hashes) is (withdrawn == "replaced")
+
+
+def test_scripts_refused() -> None:
+    """Who may not run scripts has vectors stored with their entries, from the next one on."""
+    lab = Lab()
+    refused = ErrorReply("NOPERM", "NOPERM this user has no permissions to run 'eval'")
+    lab.update(ASKED, answer=script([0, 6], [1, 0], [b"OK"], [refused]))
+    assert dict(lab.reporter.stats().failures) == {"vector": 1}
+    lab.core.drop()
+    lab.update(ASKED)
+    assert lab.world.names == ["embed", "UNLINK HSET"]
+    (entry,) = lab.world.hashes.values()
+    assert "vector" in entry
 
 
 def test_one_failed_embedding_per_miss() -> None:
@@ -75,7 +141,7 @@ def test_ttl(ttl: float | None, of_call: float | None, milliseconds: int | None)
     lab = Lab(ttl=ttl)
     with lab.options.using(ttl=of_call):
         lab.update(ASKED)
-    request = lab.world.requests[-1]
+    request = lab.world.requests[0]
     assert request.atomic  # type: ignore[union-attr]
     expiry = [c[2] for c in request.commands if c[0] == "PEXPIRE"]  # type: ignore[union-attr]
     assert expiry == ([] if milliseconds is None else [milliseconds])
@@ -118,18 +184,20 @@ def test_index_is_created_once() -> None:
 def test_index_refused(reply: ErrorReply, failures: dict[str, int], again: bool) -> None:
     """An entry is stored even where its index cannot be created."""
     lab = Lab()
-    lab.update(ASKED, answer=script([1, 0], [reply], [0, 6]))
-    assert isinstance(lab.last, Stored)
+    lab.update(ASKED, answer=script([0, 6], [1, 0], [reply], [1]))
+    assert any(isinstance(event, Stored) for event in lab.events)
     assert dict(lab.reporter.stats().failures) == failures
     lab.update(ASKED)
     assert ("FT.CREATE" in lab.world.names) is again
 
 
 def test_create_index_false() -> None:
-    """With `create_index=False` no index is created, and entries carry their vector."""
+    """With `create_index=False` no index is created, and entries get their vector."""
     lab = Lab(create_index=False)
     lab.update(ASKED)
-    assert lab.world.names == ["embed", "UNLINK HSET"]
+    assert lab.world.names == ["UNLINK HSET", "embed", "EVAL"]
+    (entry,) = lab.world.hashes.values()
+    assert "vector" in entry
 
 
 @pytest.mark.parametrize(
@@ -160,7 +228,7 @@ def test_update_without_tenant() -> None:
 def test_store_refused() -> None:
     """A refused write is an event; the answer has long been the application's."""
     lab = Lab()
-    lab.update(ASKED, answer=script([1, 0], [b"OK"], [ErrorReply("OOM", "x")] * 2))
+    lab.update(ASKED, answer=script([ErrorReply("OOM", "x")] * 2))
     assert lab.events == [Failed("update", "store", "OOM")]
 
 
@@ -169,16 +237,16 @@ def test_store_refused() -> None:
 
 @pytest.mark.parametrize(
     ("at", "stored", "vector"),
-    [(0, True, False), (1, False, False), (2, False, False), (3, True, True)],
+    [(0, False, False), (1, True, False), (2, True, False), (3, True, False), (4, True, True)],
 )
 def test_update_fails_at(at: int, stored: bool, vector: bool) -> None:
-    """Wherever an update fails it ends, and an entry is stored whole or not at all."""
+    """Wherever an update fails it ends; an entry is stored with its TTL or not at all."""
     lab = Lab(ttl=60)
     failing = Failing(lab.world, at)
     lab.update(ASKED, answer=failing)
     assert bool(lab.world.hashes) is stored
-    assert isinstance(lab.last, Stored) is stored
+    assert any(isinstance(event, Stored) for event in lab.events) is stored
     assert any("vector" in entry for entry in lab.world.hashes.values()) is vector
     assert lab.world.ttl == dict.fromkeys(lab.world.hashes, 60_000)
-    stage = {0: "embedding", 1: "store", 2: "store"}.get(at)
+    stage = {0: "store", 1: "embedding", 2: "vector", 3: "vector"}.get(at)
     assert dict(lab.reporter.stats().failures) == ({stage: 1} if stage else {})

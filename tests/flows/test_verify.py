@@ -16,7 +16,7 @@ from langchain_redis_semcache._effects import (
 from langchain_redis_semcache.entry.signing import Signer
 from langchain_redis_semcache.events import Failed, Hit, Miss, VerifierAsked
 from langchain_redis_semcache.policies import DistancePolicy, Verified
-from tests.lab import AGAIN, ANSWER, ASKED, Behind, Lab, stocked
+from tests.lab import AGAIN, ANSWER, ASKED, BehindTheCall, Lab, stocked
 
 KEY = "k" * 16
 
@@ -34,7 +34,7 @@ def lab(background: bool = False, **changes: Any) -> Lab:
 def test_asked_once(background: bool, key: str | None) -> None:
     """What was approved is an exact hit from then on, and nobody is asked again."""
     one = lab(background, signer=None if key is None else Signer(key))
-    world = Behind(one)
+    world = BehindTheCall(one)
     first = one.lookup(AGAIN, answer=world)
     assert first == (None if background else ANSWER)
     assert world.asked == [("France's capital?", "Capital of France?", "Paris.")]
@@ -55,7 +55,7 @@ def test_gone_under_every_wording(
     now = [1e9]
     monkeypatch.setattr(time, "time", lambda: now[0])
     one = lab(signer=None if key is None else Signer(key))
-    world = Behind(one)
+    world = BehindTheCall(one)
     one.lookup(AGAIN, answer=world)
     entry = one.last.entry
     now[0] += 0.001
@@ -71,10 +71,10 @@ def test_gone_under_every_wording(
 def test_an_alias_is_signed() -> None:
     """Whoever can write to Redis cannot make a question an alias of an answer."""
     one = lab(signer=Signer(KEY))
-    one.lookup(AGAIN, answer=Behind(one))
+    one.lookup(AGAIN, answer=BehindTheCall(one))
     (alias,) = [fields for fields in one.world.hashes.values() if "of" in fields]
     alias["signature"] = b"0" * 64
-    world = Behind(one, False)
+    world = BehindTheCall(one, False)
     assert one.lookup(AGAIN, answer=world) is None
     assert Failed("lookup", "entry", "Unsigned") in one.events
 
@@ -82,14 +82,14 @@ def test_an_alias_is_signed() -> None:
 def test_an_alias_of_another_scope() -> None:
     """An alias that points out of its scope is nobody's answer."""
     one = lab()
-    one.lookup(AGAIN, answer=Behind(one))
+    one.lookup(AGAIN, answer=BehindTheCall(one))
     one.update(ASKED, [Generation(text="of another model")], "m2")
     foreign = [
         key for key, entry in one.world.hashes.items() if b"another" in entry.get("response", b"")
     ]
     (alias,) = [fields for fields in one.world.hashes.values() if "of" in fields]
     alias["of"] = foreign[0].encode()
-    assert one.lookup(AGAIN, answer=Behind(one, False)) is None
+    assert one.lookup(AGAIN, answer=BehindTheCall(one, False)) is None
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_a_verification_is_an_event_with_its_time(
 ) -> None:
     """Approved, refused or failed; a failure is reported as one too."""
     one = lab()
-    one.lookup(AGAIN, answer=Behind(one, reply))
+    one.lookup(AGAIN, answer=BehindTheCall(one, reply))
     (event,) = [e for e in one.events if isinstance(e, VerifierAsked)]
     assert (event.approved, event.seconds >= 0) == (verdict, True)
     stages = [e.stage for e in one.events if isinstance(e, Failed)]
@@ -126,7 +126,7 @@ def test_a_verification_is_an_event_with_its_time(
 def test_what_cannot_be_remembered(behind: Any, failed: str | None) -> None:
     """It is served all the same; whatever goes wrong is reported, nothing more."""
     one = lab()
-    world = Behind(one)
+    world = BehindTheCall(one)
     world.behind = behind
     assert one.lookup(AGAIN, answer=world) == ANSWER
     assert not [fields for fields in one.world.hashes.values() if "of" in fields]
@@ -138,5 +138,5 @@ def test_an_answer_without_a_time_has_no_alias() -> None:
     one = lab()
     (entry,) = one.world.hashes.values()
     entry["created_at"] = None
-    assert one.lookup(AGAIN, answer=Behind(one)) == ANSWER
+    assert one.lookup(AGAIN, answer=BehindTheCall(one)) == ANSWER
     assert len(one.world.hashes) == 1
