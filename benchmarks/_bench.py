@@ -29,6 +29,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -403,7 +404,7 @@ class Ours:
         strangers, [vector] = space.strangers(1, seed=999)
         self.embedder.learn(strangers, [vector])
         self.cache.update(prompt(strangers[0]), LLM, answer(strangers[0]))
-        self.cache.close()  # waits for the vector
+        self.cache._drivers.background.settle()  # the vector comes behind
         key = self.key(strangers[0])
         written = raw("HGETALL", key)
         command = self.entry(strangers[0], vector)[1]
