@@ -18,7 +18,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 
 from .. import RedisSemanticCache
 from .runs import Run, Runs, question_of
-from .words import Words, run_words, tool_words
+from .words import Words, agent_name, run_words, tool_words
 
 __all__ = ["Agent", "Flow", "arun", "run"]
 
@@ -80,7 +80,8 @@ class Agent:
             # Retries of a first call begin anew: what failed has said nothing.
             view = self._cache.at_call()
             answer = _answer((yield Lookup(view, asked.words)))
-            if answer is not None:
+            # Older LangChains do not say what the agent is called, which its messages do.
+            if answer is not None and answer.name in (None, agent_name()):
                 return ModelResponse(result=[answer])
             self._runs.begin(asked.question, Run(view, asked.words))
         response: ModelResponse[Any] = yield Proceed()

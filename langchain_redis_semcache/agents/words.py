@@ -17,7 +17,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.config import get_config
 
-__all__ = ["Words", "run_words", "tool_words"]
+__all__ = ["Words", "agent_name", "run_words", "tool_words"]
 
 Words = tuple[str, str]
 """The `prompt` and the `llm_string` of a lookup and an update."""
@@ -38,7 +38,7 @@ def run_words(
         "tools": [_schema(tool) for tool in request.tools],
         # No call of a model is answered by a run, and no run by one in which other tools may be
         # repeated from the cache.
-        "agent_run": (_name(), tuple(declared)),
+        "agent_run": (agent_name(), tuple(declared)),
     }
     if request.tool_choice is not None:
         parameters["tool_choice"] = request.tool_choice
@@ -51,15 +51,7 @@ def tool_words(name: str, arguments: dict[str, Any], tool: BaseTool) -> Words:
     return _dumped([call]), str([("tool_result", _schema(tool))])
 
 
-def _dumped(messages: Sequence[BaseMessage]) -> str:
-    return dumps([m if m.id is None else m.model_copy(update={"id": None}) for m in messages])
-
-
-def _schema(tool: BaseTool | dict[str, Any]) -> dict[str, Any]:
-    return tool if isinstance(tool, dict) else convert_to_openai_tool(tool)
-
-
-def _name() -> str | None:
+def agent_name() -> str | None:
     """Return the name of the agent, which its messages carry."""
     try:
         metadata = get_config().get("metadata") or {}
@@ -67,3 +59,11 @@ def _name() -> str | None:
         return None
     name = metadata.get("lc_agent_name")
     return name if isinstance(name, str) else None
+
+
+def _dumped(messages: Sequence[BaseMessage]) -> str:
+    return dumps([m if m.id is None else m.model_copy(update={"id": None}) for m in messages])
+
+
+def _schema(tool: BaseTool | dict[str, Any]) -> dict[str, Any]:
+    return tool if isinstance(tool, dict) else convert_to_openai_tool(tool)

@@ -85,9 +85,12 @@ def test_a_hit(agent: Agent) -> None:
     assert message.usage_metadata["total_cost"] == 0
 
 
-@pytest.mark.parametrize("found", [[], [ChatGeneration(message=ASKED)], "two"])
+NAMED = ChatGeneration(message=AIMessage("It is Paris.", name="another agent"))
+
+
+@pytest.mark.parametrize("found", [[], [ChatGeneration(message=ASKED)], [NAMED], "two"])
 def test_no_answer_of_a_run(agent: Agent, found: Any) -> None:
-    """What is not one answer in words is not served."""
+    """What is not one answer in words, or another agent's, is not served."""
     found = [ChatGeneration(message=ANSWER)] * 2 if found == "two" else found
     taken, _ = steps(agent.model_call(request()), found, says(ANSWER))
     assert kinds(taken) == [Lookup, Proceed, Store]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -27,3 +29,11 @@ def test_nonsense(arguments: dict[str, Any], message: str) -> None:
     """What cannot be meant is refused, with what to write instead."""
     with pytest.raises(ConfigurationError, match=message):
         SemanticCacheMiddleware(**{"cache": a_cache([]), **arguments})
+
+
+@pytest.mark.parametrize("missing", ["langchain", "langgraph"])
+def test_without_langchain(missing: str) -> None:
+    """Who lacks the extra is told its name."""
+    script = f"import sys; sys.modules[{missing!r}] = None; import langchain_redis_semcache.agents"
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert 'pip install "langchain-redis-semcache[agents]"' in ran.stderr.splitlines()[-1]

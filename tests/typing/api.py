@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import redis
 import redis.asyncio
+from langchain.agents import create_agent
 from langchain_core.embeddings import Embeddings
 from langchain_core.globals import set_llm_cache
 from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.outputs import Generation
+from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.runnables import Runnable
 from langchain_openai import ChatOpenAI
 
 from langchain_redis_semcache import (
@@ -30,9 +34,11 @@ from langchain_redis_semcache import (
     Stats,
     Verified,
 )
+from langchain_redis_semcache.agents import SemanticCacheMiddleware
 from langchain_redis_semcache.embedded import EmbeddedRedis, LocalEmbeddings
 from langchain_redis_semcache.events import BreakerChanged, Event, Failed, Hit, Miss
 from langchain_redis_semcache.models import cached, enable_streaming
+from langchain_redis_semcache.rag import KeyedPrompt, keyed
 
 
 def as_in_the_readme() -> None:
@@ -167,3 +173,18 @@ def streaming(model: ChatOpenAI) -> ChatOpenAI:
     with enable_streaming(replay="words"):
         wrapped: ChatOpenAI = cached(model, replay=lambda text: text.splitlines(keepends=True))
     return cached(wrapped)
+
+
+def agents(cache: RedisSemanticCache, model: ChatOpenAI) -> object:
+    last = SemanticCacheMiddleware(cache, ("search_docs",), tool_results=["search_docs"])
+    return create_agent(model, [], middleware=[last])
+
+
+def documents(model: ChatOpenAI) -> Runnable[dict[str, Any], AIMessage]:
+    prompt: KeyedPrompt = keyed(
+        ChatPromptTemplate.from_template("{context} {question}"),
+        documents=("context",),
+        identical=lambda inputs: (inputs["version"], frozenset({"en"})),
+        tags=lambda inputs: inputs["ids"],
+    )
+    return prompt | model
