@@ -364,7 +364,9 @@ class Ours:
     def search(self, vector: Any, scope: str | None = None) -> bytes:
         """Return the very search that the cache sends, prebuilt."""
         masked = self.core.search.masked(self.packed(vector), scope or self.scope)
-        return hiredis.pack_command(self.core.search.query(len(self.embedder._default)).knn(masked))
+        return hiredis.pack_command(
+            self.core.search.query(len(self.embedder._default)).knn(masked, "distance")
+        )
 
     def floor(self, vector: Any, scope: str | None = None) -> bytes:
         """Return the least search of the same recall: one candidate, the answer's field only."""

@@ -60,7 +60,7 @@ class Workload:
         self.keys = [ours.key(t) for t in stored]
         search = ours.core.search.query(len(vectors[0]))
         masked = [ours.core.search.masked(ours.packed(v), ours.scope) for v in vectors]
-        self.searches = [search.knn(vector) for vector in masked]
+        self.searches = [search.knn(vector, "distance") for vector in masked]
 
     def sync(self) -> dict[str, dict[str, Callable[[int], Any]]]:
         client = redis.Redis(connection_pool=ConnectionPool.from_url(self.url, max_connections=100))

@@ -31,6 +31,8 @@ class Send:
     """It changes data: that can be refused or hang while reading works."""
     timeout: float | None = None
     """Seconds for this request alone, whatever the budget and the breaker say: administration."""
+    ours: Callable[[Sequence[Any]], bool] | None = None
+    """Whether these replies can be those to this request: other ones end their connection."""
 
 
 @dataclass(slots=True)

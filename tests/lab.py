@@ -101,7 +101,10 @@ class World:
         if isinstance(request, Embed):
             return self.vectors.get(request.text, direction(0))
         assert isinstance(request, Send)
-        return [self._reply(*command) for command in request.commands]
+        replies = [self._reply(*command) for command in request.commands]
+        if request.ours is not None and not request.ours(replies):
+            raise RedisUnavailableError("ForeignReply", suspended=True)
+        return replies
 
     @property
     def names(self) -> list[str]:
@@ -158,13 +161,14 @@ class World:
             ours = scope[1].encode()
             return [sum("vector" in e and e["scope"] == ours for e in self.hashes.values())]
         limit = int(query.split("KNN ")[1].split()[0])
+        distance_as = query.split(" AS ")[1].rstrip("]").encode()
         asked = unpack(args[3], "float32")
         reply: list[Any] = []
         for key, entry in self.hashes.items():
             if "vector" in entry and (scope is None or entry["scope"].decode() == scope[1]):
                 stored = unpack(entry["vector"], "float32")
                 distance = 1 - sum(a * b for a, b in zip(asked, stored, strict=True))
-                fields = [b"distance", str(distance).encode()]
+                fields = [distance_as, str(distance).encode()]
                 for name, value in entry.items():
                     fields += [name.encode(), value]
                 reply.append((distance, key.encode(), fields))

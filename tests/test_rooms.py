@@ -43,6 +43,7 @@ TESTED_ELSEWHERE = {
     "driver/drivers.py": "the drivers need links: integration_tests, each test sync and async",
     "entry/candidate.py": "one shape, nothing that decides",
     "policies/decision.py": "shapes and their checks: tests/policies/test_distance.py",
+    "transport/client_channels.py": "clients: integration_tests/test_clients.py and faults/",
     "transport/deadline.py": "sockets: integration_tests/test_deadline.py",
     "transport/on_loop.py": "connections: integration_tests/test_clients.py and faults/",
     "transport/sync.py": "connections: integration_tests/test_clients.py and faults/",

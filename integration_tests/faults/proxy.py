@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 import re
 import socket
 import struct
@@ -21,6 +22,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from integration_tests.faults.disorder import Disorder, Kind
 from integration_tests.faults.scripted_redis import LoopThread, close, split_commands
 
 WRITES = (
@@ -36,13 +38,15 @@ _COMMAND = re.compile(rb"\*\d+\r\n\$\d+\r\n([A-Za-z._]+)\r\n")
 
 @dataclass(eq=False)
 class _Mode:
-    name: Literal["pass", "delay", "drip", "deaf", "refuse", "half", "garbage", "cut", "block"]
+    name: str
     seconds: float = 0.0
     then: Literal["close", "hang", "reset"] = "close"
     data: bytes = b""
     commands: frozenset[bytes] = frozenset()
     after: int = 0
     times: int | None = None
+    kind: Kind = "double"
+    share: float = 0.0
 
 
 class FaultProxy(LoopThread):
@@ -132,6 +136,10 @@ class FaultProxy(LoopThread):
         """Hold every burst of requests that carries one of these commands; the others pass."""
         names = frozenset(command.upper().encode() for command in commands)
         self._switch(_Mode("block", commands=names))
+
+    def disorder(self, kind: Kind, share: float) -> None:
+        """Deliver a share of the replies twice, not at all, or in each other's place."""
+        self._switch(_Mode("disorder", kind=kind, share=share))
 
     def close_idle(self, *, reset: bool = False) -> None:
         """Close the connections that are open now; the mode stays."""
@@ -249,6 +257,7 @@ class _Connection:
             asyncio.get_running_loop().create_future()
         )
         self.cut: tuple[_Mode, int] | None = None
+        self.disorder: Disorder | None = None
         self.ended = asyncio.Event()
 
     def end(self, reset: bool) -> None:
@@ -354,6 +363,11 @@ class _Connection:
                         pending = await self._deliver(pending, 1, mode, mode.seconds)
                     case "deaf":
                         await self._wait(mode)
+                    case "disorder":
+                        if self.disorder is None:
+                            self.disorder = Disorder(mode.kind, mode.share, random.getrandbits(32))
+                        changed, pending = self.disorder.pass_on(pending), b""
+                        await self._deliver(changed, len(changed))
                     case "garbage":
                         pending = b""
                         await self._deliver(mode.data, len(mode.data))

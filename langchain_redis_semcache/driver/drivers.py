@@ -141,7 +141,9 @@ class Drivers:
             if request.timeout is not None:
                 return self._links.sync.exchange(request.commands, request.atomic, request.timeout)
             with self._guard(request, glance):
-                return self._links.sync.exchange(request.commands, request.atomic, left)
+                return self._links.sync.exchange(
+                    request.commands, request.atomic, left, request.ours
+                )
         except Exception as error:
             raise _unavailable(error) from None
 
@@ -151,7 +153,7 @@ class Drivers:
             if request.timeout is not None:
                 return await link.exchange(request.commands, request.atomic, request.timeout)
             with self._guard(request, glance):
-                return await link.exchange(request.commands, request.atomic, left)
+                return await link.exchange(request.commands, request.atomic, left, request.ours)
         except Exception as error:
             raise _unavailable(error) from None
 

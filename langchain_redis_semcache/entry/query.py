@@ -1,14 +1,18 @@
-"""FT.SEARCH: how the nearest entries are asked for, and its replies in RESP2 and RESP3."""
+"""FT.SEARCH: how the nearest entries are asked for, and its replies in RESP2 and RESP3.
+
+Each search gives the distance a name of its own, so that a reply shows which search it answers.
+"""
 
 from __future__ import annotations
 
 import math
+import os
+import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
-from .._effects import Command
+from .._effects import Command, ErrorReply
 from ..question.digest import raw
 from .candidate import Candidate
 
@@ -29,57 +33,76 @@ class Search:
     """What is wanted of an entry besides `_FIELDS`; each costs a lookup per candidate."""
     candidates: int = CANDIDATES
 
-    def knn(self, vector: bytes) -> Command:
+    def knn(self, vector: bytes, distance: str) -> Command:
         """Return the search among all scopes: cheap at every size of the index."""
-        return (*self._unfiltered, vector, *self._tail)
+        return self._search("*", vector, distance)
 
-    def knn_within(self, scope: str, vector: bytes) -> Command:
+    def knn_within(self, scope: str, vector: bytes, distance: str) -> Command:
         """Return the search within one scope."""
-        return (*self._head(f"@scope:{{{scope}}}"), vector, *self._tail)
+        return self._search(f"@scope:{{{scope}}}", vector, distance)
 
     def count(self, scope: str) -> Command:
         """Return what counts the entries of one scope."""
         return ("FT.SEARCH", self.index, f"@scope:{{{scope}}}", "LIMIT", 0, 0, "DIALECT", 2)
 
-    def _head(self, where: str) -> Command:
+    def _search(self, where: str, vector: bytes, distance: str) -> Command:
         # The exact search within a scope has no use for a width.
         option = f" EF_RUNTIME {EF_RUNTIME}" if self.hnsw and where == "*" else ""
-        query = f"{where}=>[KNN {self.candidates} @vector $v{option} AS distance]"
-        return ("FT.SEARCH", self.index, query, "PARAMS", 2, "v")
-
-    @cached_property
-    def _unfiltered(self) -> Command:
-        return self._head("*")
-
-    @cached_property
-    def _tail(self) -> Command:
-        fields = ("distance", *_FIELDS, *self.fields)
-        order = ("SORTBY", "distance", "LIMIT", 0, self.candidates, "DIALECT", 2)
-        return ("RETURN", len(fields), *fields, *order)
+        query = f"{where}=>[KNN {self.candidates} @vector $v{option} AS {distance}]"
+        fields: tuple[str, ...] = (distance, *_FIELDS, *self.fields)
+        command: Command = ("FT.SEARCH", self.index, query, "PARAMS", 2, "v", vector)
+        command += ("RETURN", len(fields), *fields)
+        return (*command, "SORTBY", distance, "LIMIT", 0, self.candidates, "DIALECT", 2)
 
 
-def parse(reply: Any) -> Iterator[Candidate]:
+def fresh_name() -> str:
+    """Return a name for the distance that no other search has."""
+    return f"d{_NAMES.getrandbits(64):x}"
+
+
+# Proxies share one connection among processes, so that counting would not do.
+_NAMES = random.Random()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_NAMES.seed)
+
+
+def belongs(reply: Any, distance: str) -> bool:
+    """Tell whether a reply can be that to the search which gave the distance this name."""
+    if isinstance(reply, ErrorReply):
+        return True
+    documents = _documents(reply)
+    if documents:
+        name = distance.encode()
+        return all(not fields or name in _fields(fields) for _, fields in documents)
+    # Nothing was found: in RESP2, in RESP3, or in RESP3 read as pairs.
+    if isinstance(reply, (list, tuple)):
+        return bool(reply) and (isinstance(reply[0], int) or "results" in map(text, reply[::2]))
+    return isinstance(reply, Mapping) and _get(reply, "results") is not None
+
+
+def parse(reply: Any, distance: str) -> Iterator[Candidate]:
     """Read a reply of either protocol, in its order, nearest first; one by one, as most are not
     looked at. Documents without a usable distance are left out.
     """
+    name = distance.encode()
     for key, fields in _documents(reply):
         fields = _fields(fields)
-        distance = _number(fields.get(b"distance"))
-        if distance is not None and (key := text(key)):
+        far = _number(fields.get(name))
+        if far is not None and (key := text(key)):
             # The server's rounding can leave identical vectors slightly below zero.
             question = text(fields.get(b"prompt"))
             near = radius(fields.get(b"radius"))
-            yield Candidate(key, question, max(0.0, distance), near, fields)
+            yield Candidate(key, question, max(0.0, far), near, fields)
 
 
-def is_exhausted(reply: Any, threshold: float, candidates: int = CANDIDATES) -> bool:
+def is_exhausted(reply: Any, distance: str, threshold: float, candidates: int = CANDIDATES) -> bool:
     """Tell whether a search looked beyond the threshold: then no further entry can be within.
 
     Entries that expired meanwhile take a place in the reply without having a distance.
     """
     if len(_documents(reply)) < candidates:
         return True
-    return any(candidate.distance > threshold for candidate in parse(reply))
+    return any(candidate.distance > threshold for candidate in parse(reply, distance))
 
 
 def parse_count(reply: Any) -> int | None:

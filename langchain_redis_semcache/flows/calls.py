@@ -283,10 +283,11 @@ class Calls:
         *,
         atomic: bool = False,
         write: bool = False,
+        ours: Callable[[Sequence[Any]], bool] | None = None,
     ) -> Flow[Sequence[Any]]:
         started = time.perf_counter()
         try:
-            replies: Sequence[Any] = yield Send(commands, atomic, write)
+            replies: Sequence[Any] = yield Send(commands, atomic, write, ours=ours)
             return replies
         finally:
             spent = time.perf_counter() - started

@@ -2,7 +2,8 @@
 
 Rule of this module: an alias is a pointer, one more wording of an entry that exists. It is followed
 only to the very answer that it was made for: what was deleted, replaced or has expired is gone
-under every wording.
+under every wording. An entry says itself of which question in which scope it is, so that one that
+was asked for by somebody else is told from ours.
 """
 
 from __future__ import annotations
@@ -37,7 +38,7 @@ class ExactLookup:
         self._search = search
         self._scopes = scopes
         self._learning = learning
-        self._fields = ("response", "created_at", "of", *fields)
+        self._fields = ("response", "created_at", "of", "scope", "prompt", *fields)
         self._names = tuple(name.encode() for name in self._fields)
 
     def look(self, asked: Asked) -> Flow[Result | None]:
@@ -49,7 +50,11 @@ class ExactLookup:
         count = None if known else self._search.count(asked.scope)
         if count is not None:
             commands.append(count)
-        reply, *others = yield from self._calls.send(asked, commands)
+        scope, prompt = raw(asked.scope), raw(asked.text)
+        replies = yield from self._calls.send(
+            asked, commands, ours=lambda replies: self._is_entry_of(replies[0], scope, prompt)
+        )
+        reply, *others = replies
         counted = others.pop() if count is not None and others else None
         if self._learning is not None and others:
             self._learning.absorb(others[0])
@@ -59,7 +64,6 @@ class ExactLookup:
         fields = self._read(reply)
         if fields is None:
             return self._alone(asked, counted)
-        fields[b"prompt"] = raw(asked.text)
         found = Candidate(asked.key, asked.text, 0.0, None, fields)
         if fields[b"of"] is not None:
             return (yield from self._follow(asked, found))
@@ -83,25 +87,41 @@ class ExactLookup:
         if not ours or not self._server.authentic(alias):
             self._calls.failed("lookup", "entry", "Unsigned" if ours else "Unreadable")
             return None
-        fetch = ("HMGET", target, *self._fields, "prompt")
-        (reply,) = yield from self._calls.send(asked, [fetch])
+        fetch = ("HMGET", target, *self._fields)
+        scope = raw(asked.scope)
+        (reply,) = yield from self._calls.send(
+            asked, [fetch], ours=lambda replies: self._is_entry_of(replies[0], scope)
+        )
         if isinstance(reply, ErrorReply):
             return self._refused(asked, reply)
-        fields = self._read(reply, b"prompt")
+        fields = self._read(reply)
         if fields is None or fields[b"response"] is None:
             return None
         if fields[b"created_at"] != alias.fields[b"created_at"]:
             return None
-        found = Candidate(target, query.text(fields[b"prompt"]), 0.0, None, fields)
+        question = query.text(fields[b"prompt"])
+        if self._calls.settings.schema.key(asked.scope, question) != target:
+            self._calls.failed("lookup", "entry", "Misplaced")
+            return None
+        found = Candidate(target, question, 0.0, None, fields)
         return (yield from self._server.serve(asked, found, "exact"))
 
-    def _read(self, reply: Any, *further: bytes) -> dict[bytes, Any] | None:
-        names = (*self._names, *further)
-        if not isinstance(reply, (list, tuple)) or len(reply) != len(names):
+    def _is_entry_of(self, reply: Any, scope: bytes, prompt: bytes | None = None) -> bool:
+        """Tell whether a reply is nothing, an error, or an entry of this scope and question."""
+        if not isinstance(reply, (list, tuple)):
+            return isinstance(reply, ErrorReply)
+        if len(reply) != len(self._names):
+            return False
+        if reply[3] == scope and (prompt is None or reply[4] == prompt):
+            return True
+        return reply[0] is None and reply[2] is None
+
+    def _read(self, reply: Any) -> dict[bytes, Any] | None:
+        if not isinstance(reply, (list, tuple)) or len(reply) != len(self._names):
             return None
         if reply[0] is None and reply[2] is None:
             return None
-        return dict(zip(names, reply, strict=True))
+        return dict(zip(self._names, reply, strict=True))
 
     def _refused(self, asked: Asked, reply: ErrorReply) -> Result | None:
         # A key of another type under our name is nobody's answer; the store replaces it.

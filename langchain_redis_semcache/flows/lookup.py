@@ -106,7 +106,8 @@ class Core:
         except RedisUnavailableError as error:
             self.search.forget()  # it may come back empty
             self.calls.failed("lookup", "redis", error.label)
-            result = self.calls.miss(asked, "redis_unavailable")
+            foreign = error.label == "ForeignReply"
+            result = self.calls.miss(asked, "foreign_reply" if foreign else "redis_unavailable")
         result.asked = asked
         return result
 

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, Protocol
 
 from .._effects import Command, ErrorReply, Flow
 from .._reporter import Reporter
@@ -32,7 +32,17 @@ _PERMANENT = {
     "on db != 0": "OnlyDatabase0IsSearchable",
 }
 
-Sender: TypeAlias = Callable[[Sequence[Command]], Flow[Sequence[Any]]]
+
+class Sender(Protocol):
+    """Sends commands within a call, and tells how replies to them look."""
+
+    def __call__(
+        self,
+        commands: Sequence[Command],
+        /,
+        *,
+        ours: Callable[[Sequence[Any]], bool] | None = None,
+    ) -> Flow[Sequence[Any]]: ...
 
 
 @dataclass(slots=True)
@@ -42,12 +52,15 @@ class Nearest:
     ours: Iterator[Candidate]
     """The candidates of the scope, nearest first; read one by one, and once."""
     _reply: Any
+    _distance: str
     _wanted: int
 
     def hides(self, seen: int, threshold: float) -> bool:
         """Tell whether others took places in which more than those `seen` might have stood."""
         wanted = self._wanted
-        return seen < wanted and not query.is_exhausted(self._reply, threshold, wanted)
+        return seen < wanted and not query.is_exhausted(
+            self._reply, self._distance, threshold, wanted
+        )
 
 
 class SearchIndex:
@@ -96,13 +109,17 @@ class SearchIndex:
         """Search among all scopes; None where search does not work."""
         dimensions = self.dimensions(vector)
         search = self.query(dimensions)
-        (reply,) = yield from send([search.knn(self.masked(vector, scope))])
+        distance = query.fresh_name()
+        command = search.knn(self.masked(vector, scope), distance)
+        (reply,) = yield from send([command], ours=_to_search(distance))
         if isinstance(reply, ErrorReply):
             missing = self._refused("lookup", reply, dimensions)
-            return None if missing is None else Nearest(iter(missing), [0], self._candidates)
+            return (
+                None if missing is None else Nearest(iter(missing), [0], distance, self._candidates)
+            )
         self.exists(dimensions)
         self._reporter.recovered("search")
-        return Nearest(self._ours(reply, scope), reply, self._candidates)
+        return Nearest(self._ours(reply, distance, scope), reply, distance, self._candidates)
 
     def count(self, scope: str) -> Command | None:
         """Return what asks how many entries of a scope can be found, where that can be asked."""
@@ -123,10 +140,12 @@ class SearchIndex:
         """Search inside of a scope: exact, and slow where the scope is large."""
         dimensions = self.dimensions(vector)
         search = self.query(dimensions)
-        (reply,) = yield from send([search.knn_within(scope, self.masked(vector, scope))])
+        distance = query.fresh_name()
+        command = search.knn_within(scope, self.masked(vector, scope), distance)
+        (reply,) = yield from send([command], ours=_to_search(distance))
         if isinstance(reply, ErrorReply):
             return self._refused("lookup", reply, dimensions)
-        return self._ours(reply, scope)
+        return self._ours(reply, distance, scope)
 
     def ensure(self, send: Sender, vector: bytes) -> Flow[None]:
         """Create the index where it is not known to exist."""
@@ -139,11 +158,11 @@ class SearchIndex:
         else:
             self.exists(dimensions)
 
-    def _ours(self, reply: Any, scope: str) -> Iterator[Candidate]:
+    def _ours(self, reply: Any, distance: str, scope: str) -> Iterator[Candidate]:
         """Leave out other scopes, and what another application's index of this name found."""
         start = self._schema.start(scope)
         rounding = _ROUNDING[self._schema.vector_type]
-        for candidate in query.parse(reply):
+        for candidate in query.parse(reply, distance):
             if candidate.entry.startswith(start):
                 if candidate.distance < rounding:
                     candidate.distance = 0.0
@@ -188,6 +207,10 @@ class SearchIndex:
 def _says_no_index(reply: ErrorReply) -> bool:
     text = reply.text.lower()
     return any(sign in text for sign in NO_INDEX)
+
+
+def _to_search(distance: str) -> Callable[[Sequence[Any]], bool]:
+    return lambda replies: query.belongs(replies[0], distance)
 
 
 def _is_fine(reply: ErrorReply) -> bool:

@@ -15,9 +15,11 @@ import redis.asyncio
 from .._effects import Command
 from ..bounded.breaker import SuspendedError
 from ..errors import ConfigurationError
-from .on_loop import AsyncLink, ClientChannel, GatheringLink
+from .client_channels import ClientChannel
+from .on_loop import AsyncLink, GatheringLink
 from .options import without_notifications
 from .pace import Pace
+from .replies import Ours
 
 _LOGGER = logging.getLogger("langchain_redis_semcache")
 
@@ -70,7 +72,7 @@ def _is_factory(given: Any) -> bool:
 class AsyncOnly:
     """Stands where a sync link would: only an async client was passed in."""
 
-    def exchange(self, commands: Any, atomic: bool, timeout: float) -> Any:
+    def exchange(self, commands: Any, atomic: bool, timeout: float, ours: Ours = None) -> Any:
         # Says nothing about Redis: the async side goes on.
         raise SuspendedError("only an async client was given")
 
@@ -90,7 +92,7 @@ class Refused:
         self.pace = Pace()
 
     def exchange(
-        self, commands: Sequence[Command], atomic: bool, timeout: float
+        self, commands: Sequence[Command], atomic: bool, timeout: float, ours: Ours = None
     ) -> asyncio.Future[Sequence[Any]]:
         failed: asyncio.Future[Sequence[Any]] = asyncio.get_running_loop().create_future()
         failed.set_exception(self._error)

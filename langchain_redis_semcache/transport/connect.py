@@ -9,8 +9,9 @@ from typing import Any
 
 from ..bounded.threads import Workers
 from ..errors import ConfigurationError
+from .client_channels import ThreadedChannel
 from .clients import AsyncOnly, async_links, check_clients
-from .on_loop import AsyncLink, GatheringLink, SocketChannel, ThreadedChannel
+from .on_loop import AsyncLink, GatheringLink, SocketChannel
 from .sync import ClientLink, SocketLink, SyncLink
 from .urls import DEFAULT_URL, by_url
 

@@ -35,6 +35,12 @@ def has_its_own_way(client: Any) -> bool:
     return name in vars(client) or not owner.__module__.startswith("redis.")
 
 
+def disconnecting(client: Any) -> Callable[..., Any] | None:
+    """Return what disconnects a plain client's connections; in a cluster they have no pool."""
+    disconnect = getattr(getattr(client, "connection_pool", None), "disconnect", None)
+    return disconnect if callable(disconnect) and isinstance(client, _KINDS) else None
+
+
 def ask(client: Any, commands: Sequence[Command], atomic: bool) -> Conversation:
     """Ask a client or a cluster's client; one reply per command, `ErrorReply` included."""
     # hiredis (3.5.0) crashes where a signal handler raises while it packs a number.

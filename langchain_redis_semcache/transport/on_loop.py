@@ -18,13 +18,18 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import ResponseError
 
 from .._effects import Command
-from ..bounded.awaited import in_thread
-from ..bounded.threads import Workers
-from .conversation import ask, is_cluster
 from .idle import Idle
 from .pace import Pace
-from .replies import demoted, error_reply, pack, unpack_transaction, unsendable, wire
-from .sync import ClientLink
+from .replies import (
+    Ours,
+    check,
+    demoted,
+    error_reply,
+    pack,
+    unpack_transaction,
+    unsendable,
+    wire,
+)
 
 MAX_CONNECTIONS = 4
 """Per loop. More add nothing: what waits for one is gathered into the next pipeline."""
@@ -41,7 +46,7 @@ class AsyncLink(Protocol):
     pace: Pace
 
     def exchange(
-        self, commands: Sequence[Command], atomic: bool, timeout: float
+        self, commands: Sequence[Command], atomic: bool, timeout: float, ours: Ours = None
     ) -> asyncio.Future[Sequence[Any]]: ...
 
     async def close(self) -> None: ...
@@ -56,8 +61,11 @@ class Job:
     atomic: bool
     until: float
     replies: asyncio.Future[Sequence[Any]] = field(repr=False)
+    ours: Ours = None
 
     def answer(self, replies: Sequence[Any]) -> None:
+        """Give the replies to whoever waits, unless they belong to somebody else."""
+        check(replies, self.ours)
         if not self.replies.done():
             self.replies.set_result(replies)
 
@@ -84,7 +92,7 @@ class GatheringLink:
             self._lifetime.__anext__().send(None)
 
     def exchange(
-        self, commands: Sequence[Command], atomic: bool, timeout: float
+        self, commands: Sequence[Command], atomic: bool, timeout: float, ours: Ours = None
     ) -> asyncio.Future[Sequence[Any]]:
         loop = self._loop
         replies = loop.create_future()
@@ -93,7 +101,7 @@ class GatheringLink:
         except UnicodeError as error:
             replies.set_result(unsendable(commands, error))
             return replies
-        job = Job(packed, commands, atomic, loop.time() + timeout, replies)
+        job = Job(packed, commands, atomic, loop.time() + timeout, replies, ours)
         self._waiting.append(job)
         self._unanswered.add(job)
         self._schedule()
@@ -265,71 +273,3 @@ async def is_silent(connection: Any) -> bool:
 
 def _count(job: Job) -> int:
     return len(job.commands) + 2 * job.atomic  # MULTI and EXEC
-
-
-class ClientChannel:
-    """A client for this loop, passed in by the application or made for it (`owned`)."""
-
-    def __init__(self, client: Any, *, owned: bool) -> None:
-        self._client = client
-        self._owned = owned
-        self._initializing: asyncio.Future[Any] | None = None
-
-    async def talk(self, jobs: list[Job], pace: Pace) -> None:
-        plain = [job for job in jobs if not job.atomic]
-        if plain:
-            replies = await self._ask([c for job in plain for c in job.commands], False)
-            position = 0
-            for job in plain:
-                if (turn := pace.turn()) is not None:
-                    await turn
-                job.answer(replies[position : position + len(job.commands)])
-                position += len(job.commands)
-        for job in jobs:
-            if job.atomic:
-                job.answer(await self._ask(job.commands, True))
-
-    async def close(self) -> None:
-        if self._initializing is not None:
-            self._initializing.cancel()
-        if self._owned:
-            await self._client.aclose()
-
-    async def _ask(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
-        if is_cluster(self._client):
-            await self._cluster_is_known()
-        conversation = ask(self._client, commands, atomic)
-        try:
-            call = next(conversation)
-            while True:
-                try:
-                    reply = await call()
-                except Exception as error:
-                    call = conversation.throw(error)
-                else:
-                    call = conversation.send(reply)
-        except StopIteration as stop:
-            replies: Sequence[Any] = stop.value
-            return replies
-
-    async def _cluster_is_known(self) -> None:
-        # Reading the cluster's layout may take longer than one call can wait; it goes on meanwhile.
-        if self._initializing is None:
-            self._initializing = asyncio.ensure_future(self._client.initialize())
-        try:
-            await asyncio.shield(self._initializing)
-        finally:
-            if self._initializing is not None and self._initializing.done():
-                self._initializing = None
-
-
-class ThreadedChannel(ClientChannel):
-    """A sync client in a worker thread: for applications that passed in no other."""
-
-    def __init__(self, link: ClientLink, workers: Workers) -> None:
-        super().__init__(link, owned=False)
-        self._link = link
-        self._workers = workers
-
-    async def _ask(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
-        return await in_thread(self._workers, lambda: self._link.talk(commands, atomic))

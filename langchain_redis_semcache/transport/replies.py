@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from redis.exceptions import (
@@ -22,6 +22,7 @@ from redis.exceptions import (
 )
 
 from .._effects import Command, ErrorReply
+from ..bounded.breaker import SuspendedError
 
 CODE_CHARS = 32
 """Codes go to the log, and what a server sends as its first word may be of any length."""
@@ -42,6 +43,24 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 
 
 _SIZES = [b"$%d\r\n" % size for size in range(128)]
+
+
+class ForeignReply(SuspendedError):  # noqa: N818 -- its name is what a `Failed` event says
+    """What came is not the reply to what was asked, and so may be all that follows.
+
+    A middlebox has lost, doubled or swapped one, or an entry was tampered with: which of both
+    cannot be told, so that the connection ends and no breaker learns from it.
+    """
+
+
+Ours = Callable[[Sequence[Any]], bool] | None
+
+
+def check(replies: Sequence[Any], ours: Ours) -> Sequence[Any]:
+    """Return replies that can be those to what was asked; raise ForeignReply for others."""
+    if ours is not None and not ours(replies):
+        raise ForeignReply
+    return replies
 
 
 def wire(commands: Sequence[Command], atomic: bool) -> Sequence[Command]:
@@ -77,6 +96,8 @@ def unpack_transaction(replies: Sequence[Any]) -> Sequence[Any]:
     """Return the replies of the commands between MULTI and EXEC."""
     *queued, result = replies
     if isinstance(result, (list, tuple)):
+        if len(result) != len(queued) - 1 or any(isinstance(r, (list, tuple)) for r in queued):
+            raise ForeignReply
         return [error_reply(r) if isinstance(r, Exception) else r for r in result]
     # Refused while queueing: the first error is the reason, EXECABORT its consequence.
     refusal = next((r for r in queued if isinstance(r, ErrorReply)), result)

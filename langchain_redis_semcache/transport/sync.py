@@ -14,19 +14,32 @@ from redis.exceptions import ResponseError
 
 from .._effects import Command
 from ..bounded.threads import Workers
-from .conversation import ask
+from .conversation import ask, disconnecting
 from .idle import Idle
-from .replies import demoted, error_reply, pack, unpack_transaction, unsendable, wire
+from .replies import (
+    ForeignReply,
+    Ours,
+    check,
+    demoted,
+    error_reply,
+    pack,
+    unpack_transaction,
+    unsendable,
+    wire,
+)
 
 MAX_IDLE = 64
 """Connections kept after a storm of threads; the server has other clients as well."""
+
+
+Received = Callable[[list[Any]], Sequence[Any]]
 
 
 class SyncLink(Protocol):
     """Carries commands to Redis and replies back, in time."""
 
     def exchange(
-        self, commands: Sequence[Command], atomic: bool, timeout: float
+        self, commands: Sequence[Command], atomic: bool, timeout: float, ours: Ours = None
     ) -> Sequence[Any]: ...
 
     def close(self) -> None: ...
@@ -43,21 +56,25 @@ class SocketLink:
         self._idle: Idle[Any] = Idle()
         self._closed = False
 
-    def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Sequence[Any]:
+    def exchange(
+        self, commands: Sequence[Command], atomic: bool, timeout: float, ours: Ours = None
+    ) -> Sequence[Any]:
         until = time.monotonic() + timeout
         sent = wire(commands, atomic)
         try:
             packed = pack(sent)
         except UnicodeError as error:
             return unsendable(commands, error)
+
+        def received(replies: list[Any]) -> Sequence[Any]:
+            return check(unpack_transaction(replies) if atomic else replies, ours)
+
         connection = self._established()
         if connection is not None:
-            replies = self._talk(connection, packed, len(sent), until)
-        else:
-            replies = self._workers.run(
-                lambda: self._open_and_talk(packed, len(sent), until), timeout
-            )
-        return unpack_transaction(replies) if atomic else replies
+            return self._talk(connection, packed, len(sent), until, received)
+        return self._workers.run(
+            lambda: self._open_and_talk(packed, len(sent), until, received), timeout
+        )
 
     def close(self) -> None:
         self._closed = True
@@ -77,7 +94,9 @@ class SocketLink:
             connection.disconnect()
         return None
 
-    def _open_and_talk(self, packed: bytes, count: int, until: float) -> list[Any]:
+    def _open_and_talk(
+        self, packed: bytes, count: int, until: float, received: Received
+    ) -> Sequence[Any]:
         connection = self._connect()
         connection.deadline.at = until
         try:
@@ -85,13 +104,16 @@ class SocketLink:
         except BaseException:
             connection.disconnect()
             raise
-        return self._talk(connection, packed, count, until)
+        return self._talk(connection, packed, count, until, received)
 
-    def _talk(self, connection: Any, packed: bytes, count: int, until: float) -> list[Any]:
+    def _talk(
+        self, connection: Any, packed: bytes, count: int, until: float, received: Received
+    ) -> Sequence[Any]:
         began = time.monotonic()
         try:
-            replies = exchange(connection, packed, count, until)
+            replies = received(exchange(connection, packed, count, until))
         except Exception:
+            connection.disconnect()
             for other in self._idle.before(began):
                 other.disconnect()
             raise
@@ -142,18 +164,33 @@ class ClientLink:
         self._client = client
         self._workers = workers
 
-    def exchange(self, commands: Sequence[Command], atomic: bool, timeout: float) -> Sequence[Any]:
+    def exchange(
+        self, commands: Sequence[Command], atomic: bool, timeout: float, ours: Ours = None
+    ) -> Sequence[Any]:
         try:
             pack(commands)
         except UnicodeError as error:
             return unsendable(commands, error)
-        return self._workers.run(lambda: self.talk(commands, atomic), timeout)
+        return self._workers.run(lambda: self._checked(commands, atomic, ours), timeout)
 
     def close(self) -> None:
         """The client is the application's."""
 
     def forget(self) -> None:
         """redis-py's own pools notice a fork."""
+
+    def _checked(self, commands: Sequence[Command], atomic: bool, ours: Ours) -> Sequence[Any]:
+        try:
+            return check(self.talk(commands, atomic), ours)
+        except ForeignReply:
+            self.disconnect()
+            raise
+
+    def disconnect(self) -> None:
+        """Close the client's connections that nobody uses at this moment."""
+        disconnect = disconnecting(self._client)
+        if disconnect is not None:
+            disconnect(inuse_connections=False)
 
     def talk(self, commands: Sequence[Command], atomic: bool) -> Sequence[Any]:
         conversation = ask(self._client, commands, atomic)

@@ -8,11 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langchain_redis_semcache._effects import ErrorReply
 from langchain_redis_semcache.entry.candidate import Candidate
 from langchain_redis_semcache.entry.query import (
     CANDIDATES,
     EF_RUNTIME,
     Search,
+    belongs,
+    fresh_name,
     is_exhausted,
     parse,
     parse_keys,
@@ -29,7 +32,7 @@ FOUND = Candidate("k", "q", 0.25, None, DOCUMENT)
 
 def test_knn() -> None:
     """The unfiltered search asks for the nearest candidates, in order, with all their data."""
-    command = list(Search("i", hnsw=True).knn(VECTOR))
+    command = list(Search("i", hnsw=True).knn(VECTOR, "distance"))
     where = f"*=>[KNN {CANDIDATES} @vector $v EF_RUNTIME {EF_RUNTIME} AS distance]"
     assert command[:8] == ["FT.SEARCH", "i", where, "PARAMS", 2, "v", VECTOR, "RETURN"]
     fields = command[9:-7]
@@ -41,9 +44,9 @@ def test_knn() -> None:
 def test_knn_variants() -> None:
     """A FLAT index knows no EF_RUNTIME, and further fields are asked for where they are used."""
     flat = Search("i", hnsw=False, fields=("vector",))
-    assert flat.knn(VECTOR)[2] == f"*=>[KNN {CANDIDATES} @vector $v AS distance]"
-    assert "vector" in flat.knn(VECTOR)
-    assert str(flat.knn_within("abc", VECTOR)[2]).startswith("@scope:{abc}=>[KNN")
+    assert flat.knn(VECTOR, "distance")[2] == f"*=>[KNN {CANDIDATES} @vector $v AS distance]"
+    assert "vector" in flat.knn(VECTOR, "distance")
+    assert str(flat.knn_within("abc", VECTOR, "distance")[2]).startswith("@scope:{abc}=>[KNN")
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def test_knn_variants() -> None:
 )
 def test_protocols(reply: Any) -> None:
     """RESP2, RESP3 and RESP3 read as pairs give the same candidates."""
-    assert list(parse(reply)) == [FOUND]
+    assert list(parse(reply, "distance")) == [FOUND]
     assert parse_keys(reply) == ["k"] or reply[0] == 1
 
 
@@ -95,13 +98,14 @@ def test_protocols(reply: Any) -> None:
 )
 def test_nothing_usable(reply: Any) -> None:
     """A document without a key or a distance is left out."""
-    assert list(parse(reply)) == []
+    assert list(parse(reply, "distance")) == []
 
 
 def test_order_and_rounding() -> None:
     """Candidates come in the order asked for; the server's rounding below zero is zero."""
     reply = [3, "a", ["distance", "-1e-8"], "c", ["distance", 0.1], "b", ["distance", "0.2"]]
-    assert [(f.entry, f.distance) for f in parse(reply)] == [("a", 0.0), ("c", 0.1), ("b", 0.2)]
+    found = [(one.entry, one.distance) for one in parse(reply, "distance")]
+    assert found == [("a", 0.0), ("c", 0.1), ("b", 0.2)]
 
 
 @pytest.mark.parametrize(
@@ -118,7 +122,7 @@ def test_is_exhausted(distances: list[float | None], expected: bool) -> None:
     """Fewer candidates than asked for, or one beyond the threshold: nothing more is within."""
     fields = [None if distance is None else [b"distance", distance] for distance in distances]
     reply = [len(fields), *(part for n, one in enumerate(fields) for part in (b"%d" % n, one))]
-    assert is_exhausted(reply, 0.15) is expected
+    assert is_exhausted(reply, "distance", 0.15) is expected
 
 
 @pytest.mark.parametrize(
@@ -166,7 +170,7 @@ def test_any_reply(reply: Any) -> None:
         [1, b"k", reply],
         {b"results": [{b"id": b"k", b"extra_attributes": reply}]},
     ):
-        for found in parse(shape):
+        for found in parse(shape, "distance"):
             assert found.entry
             assert 0 <= found.distance < float("inf")
         assert all(isinstance(key, str) for key in parse_keys(shape))
@@ -196,3 +200,37 @@ def test_text(value: Any, expected: str) -> None:
 def test_radius(stored: Any, expected: float | None) -> None:
     """A radius that cannot be read keeps the entry to itself: tampering makes it stricter."""
     assert radius(stored) == expected
+
+
+@pytest.mark.parametrize(
+    ("reply", "ours"),
+    [
+        ([0], True),
+        ({b"results": []}, True),
+        ([1, b"k", [b"d1", b"0.1", b"prompt", b"q"]], True),
+        ([1, b"k", None], True),
+        ({b"results": [{b"id": b"k", b"extra_attributes": {b"d1": b"0.1"}}]}, True),
+        (ErrorReply("LOADING", "x"), True),
+        ([1, b"k", [b"d2", b"0.1"]], False),
+        ([2, b"k", [b"d1", b"0.1"], b"l", [b"d2", b"0.1"]], False),
+        ({b"results": [{b"id": b"k", b"extra_attributes": {b"d2": b"0.1"}}]}, False),
+        ([b"results", [], b"total_results", 0], True),
+        ([b"{}", b"1.0", None, b"scope", b"prompt", b"ttl"], False),
+        ([None, None, None], False),
+        ([], False),
+        (b"OK", False),
+        (1, False),
+        (None, False),
+    ],
+    ids=str,
+)
+def test_belongs(reply: object, ours: bool) -> None:
+    """Another search's reply, and what is no search's, is recognised in either protocol."""
+    assert belongs(reply, "d1") is ours
+
+
+def test_fresh_names() -> None:
+    """No two searches give the distance the same name, and each is a word of its own."""
+    names = {fresh_name() for _ in range(1000)}
+    assert len(names) == 1000
+    assert all(name.isalnum() and name.startswith("d") for name in names)

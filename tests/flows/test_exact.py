@@ -6,12 +6,14 @@ from typing import Any
 
 import pytest
 
+from langchain_redis_semcache._effects import ErrorReply
 from langchain_redis_semcache.events import Hit
 from tests.lab import (
     ANSWER,
     ASKED,
     NO_INDEX,
     Lab,
+    chat,
     direction,
     script,
     stocked,
@@ -30,7 +32,7 @@ def test_exact_hit() -> None:
 
 @pytest.mark.parametrize(
     "reply",
-    [None, b"OK", 7, [], [None], [b"{}", b"1.0"], [None] * 3, [None, b"1.0", None], {}],
+    [None, b"OK", 7, [], [None], [b"{}", b"1.0"], [None] * 5, [None, b"1.0", *[None] * 3], {}],
     ids=str,
 )
 def test_no_entry(reply: Any) -> None:
@@ -44,6 +46,22 @@ def test_an_alias_of_nothing() -> None:
     """An alias that points out of its scope is no entry either."""
     lab = Lab()
     of = f"{lab.core.settings.schema.prefix}x".encode()
-    lab.lookup(ASKED, answer=script([[None, b"1.0", of]], direction(0), [NO_INDEX]))
+    lab.lookup(ASKED, answer=script([[None, b"1.0", of, None, None]], direction(0), [NO_INDEX]))
     assert lab.last.reason == "no_candidate"
     assert lab.reporter.stats().failures == {"entry": 1}
+
+
+def test_replies_that_belong() -> None:
+    """Nothing, an error or the entry asked for; another's answer or another command's reply not."""
+    lab = stocked()
+    lab.lookup(ASKED)
+    (request,) = lab.world.requests
+    (reply,) = lab.world(request)
+    lab.update(chat("Capital of Spain?"))
+    lab.lookup(chat("Capital of Spain?"))
+    (other,) = lab.world(lab.world.requests[-1])
+    ours = request.ours
+    assert all(ours([one]) for one in (reply, [None] * 5, ErrorReply("WRONGTYPE", "x")))
+    moved = [*reply[:3], b"0" * 32, reply[4]]
+    for foreign in (other, moved, [0], [1, b"k", [b"d1", b"0.1"]], b"OK", 1, None, reply[:4]):
+        assert not ours([foreign])

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
 
 from langchain_redis_semcache._effects import Command, ErrorReply, Flow, Send
 from langchain_redis_semcache._reporter import Reporter
+from langchain_redis_semcache.entry import query
 from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.entry.vector import VectorType, pack
 from langchain_redis_semcache.events import Event, Failed
@@ -24,9 +25,20 @@ ELSEWHERE = ErrorReply("MOVED", "MOVED 1 secret:7000")
 OTHER_DB = ErrorReply("ERR", "Cannot create index on db != 0")
 
 
-def send(commands: Sequence[Command]) -> Flow[Sequence[Any]]:
-    replies: Sequence[Any] = yield Send(commands)
+def send(
+    commands: Sequence[Command], *, ours: Callable[[Sequence[Any]], bool] | None = None
+) -> Flow[Sequence[Any]]:
+    replies: Sequence[Any] = yield Send(commands, ours=ours)
     return replies
+
+
+DISTANCE = "d1"
+
+
+@pytest.fixture(autouse=True)
+def _one_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Replies that are written down beforehand know the name of the distance."""
+    monkeypatch.setattr(query, "fresh_name", lambda: DISTANCE)
 
 
 class Lab:
@@ -47,7 +59,7 @@ class Lab:
 
     def document(self, key: str = "1", scope: str = SCOPE, prefix: str | None = None) -> list[Any]:
         root = self.schema.prefix if prefix is None else prefix
-        return [f"{root}{scope}:{key}", ["distance", "0.1"]]
+        return [f"{root}{scope}:{key}", [DISTANCE, "0.1"]]
 
 
 def test_ours_only() -> None:
@@ -139,5 +151,5 @@ def test_rounding(kind: VectorType, near_zero: str, far: str) -> None:
     """The distance of equal vectors is zero, whatever the number type makes of it."""
     lab = Lab(kind=kind)
     root = lab.schema.start(SCOPE)
-    reply = [2, f"{root}a", ["distance", near_zero], f"{root}b", ["distance", far]]
+    reply = [2, f"{root}a", [DISTANCE, near_zero], f"{root}b", [DISTANCE, far]]
     assert [item.distance for item in lab.nearest(reply)] == [0.0, float(far)]

@@ -12,6 +12,8 @@ from redis import exceptions
 
 from langchain_redis_semcache._effects import ErrorReply
 from langchain_redis_semcache.transport.replies import (
+    ForeignReply,
+    check,
     demoted,
     error_reply,
     label,
@@ -143,3 +145,25 @@ def test_half_a_character() -> None:
         pack([command])
     (reply,) = unsendable([command], caught.value)
     assert reply.code == "UnicodeEncodeError"
+
+
+@pytest.mark.parametrize(
+    "replies",
+    [
+        [b"OK", b"QUEUED", b"QUEUED", [1]],
+        [b"OK", b"QUEUED", [b"{}", b"1.0"], [1, 2]],
+        [[1, 2], b"OK", b"QUEUED", [1, 2]],
+    ],
+)
+def test_transactions_of_others(replies: list[Any]) -> None:
+    """Replies that cannot be those to MULTI, two commands and EXEC are recognised."""
+    with pytest.raises(ForeignReply):
+        unpack_transaction(replies)
+
+
+def test_check() -> None:
+    """Replies pass where they can be ours, or where nobody can tell."""
+    assert check([1], None) == [1]
+    assert check([1], lambda replies: replies == [1]) == [1]
+    with pytest.raises(ForeignReply):
+        check([2], lambda replies: replies == [1])
