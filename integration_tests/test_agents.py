@@ -48,6 +48,12 @@ class City(BaseModel):
     name: str
 
 
+class Country(BaseModel):
+    """A country."""
+
+    country: str
+
+
 class Tools:
     """Two tools that count, and say what they are told to say."""
 
@@ -289,19 +295,34 @@ async def test_another_system_prompt(
         assert prompt in said(await ask(do, make_agent(system_prompt=prompt)))
 
 
-@pytest.mark.parametrize("strategy", [ToolStrategy, ProviderStrategy])
 async def test_structured_responses(
-    do: Way, make_agent: Any, endpoint: OpenAIEndpoint, events: list[Event], strategy: Any
+    do: Way, make_agent: Any, endpoint: OpenAIEndpoint, tools: Tools
 ) -> None:
-    """Runs with a `response_format` have it each time: langgraph's middleware loses it."""
+    """A hit has its `structured_response`, which langgraph's loses; its schema is scope."""
+    for form in (ProviderStrategy(City), City):
+        agent = make_agent(response_format=form)
+        first = await ask(do, agent)
+        state = await ask(do, agent, FRANCE_REWORDED)
+        assert isinstance(state["structured_response"], City)
+        assert state["structured_response"] == first["structured_response"]
+    assert counts(endpoint, tools) == (2, 1)
+    await ask(do, make_agent(response_format=Country))
+    await ask(do, make_agent())
+    assert counts(endpoint, tools) == (4, 2)
+
+
+async def test_structured_responses_by_tool(
+    do: Way, make_agent: Any, endpoint: OpenAIEndpoint, events: list[Event]
+) -> None:
+    """A `ToolStrategy` is left to the model, and has its response each time."""
 
     def structured(request: JSON) -> Any:
-        if strategy is ToolStrategy and request["messages"][-1]["role"] == "user":
+        if request["messages"][-1]["role"] == "user":
             return calls_tool("City", {"name": "Paris"})(request)
         return default_answer(request)
 
     endpoint.answer = structured
-    agent = make_agent(response_format=strategy(City), tools=[])
+    agent = make_agent(response_format=ToolStrategy(City), tools=[])
     for _ in range(2):
         state = await ask(do, agent)
         assert isinstance(state["structured_response"], City)

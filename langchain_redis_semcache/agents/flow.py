@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 from langchain.agents.middleware import ModelRequest, ModelResponse
 from langchain.agents.middleware.types import ToolCallRequest
+from langchain.agents.structured_output import ProviderStrategy, ToolStrategy
 from langchain_core.caches import BaseCache
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
@@ -18,6 +19,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 
 from .. import RedisSemanticCache
 from .runs import Run, Runs, question_of
+from .structured import as_response, native
 from .words import Words, agent_name, run_words, tool_words
 
 __all__ = ["Agent", "Flow", "arun", "run"]
@@ -57,6 +59,8 @@ class Asked:
     words: Words
     since: Sequence[BaseMessage]
     """What the model is shown beyond the question: nothing in the first call of a run."""
+    form: ProviderStrategy[Any] | None
+    """In which the answer is wanted."""
 
 
 class Agent:
@@ -82,7 +86,9 @@ class Agent:
             answer = _answer((yield Lookup(view, asked.words)))
             # Older LangChains do not say what the agent is called, which its messages do.
             if answer is not None and answer.name in (None, agent_name()):
-                return ModelResponse(result=[answer])
+                served = as_response(answer, asked.form)
+                if served is not None:
+                    return served
             self._runs.begin(asked.question, Run(view, asked.words))
         response: ModelResponse[Any] = yield Proceed()
         run = self._runs.get(asked.question)
@@ -102,6 +108,8 @@ class Agent:
             run.object("undeclared_tool")
         if said.tool_calls or said.invalid_tool_calls:
             return
+        if asked.form is not None and response.structured_response is None:
+            run.object("response_format")
         self._runs.end(asked.question)
         if run.objection is None:
             yield Store(run.view, asked.words, said)
@@ -144,7 +152,7 @@ class Agent:
     def _read(self, request: ModelRequest[Any]) -> Asked | str:
         """Return what was asked, or why it is left to the model."""
         model = request.model
-        if request.response_format is not None:
+        if isinstance(request.response_format, ToolStrategy):
             return "response_format"
         if not isinstance(model, BaseChatModel):
             return "indistinct_model"
@@ -161,12 +169,15 @@ class Agent:
         added = question.id != kept[asked].id or "lc_source" in question.additional_kwargs
         if question.id is None or added:
             return "no_question"
+        form = None
         try:
-            words = run_words(request, model, shown[: position + 1], self._tools)
+            if request.response_format is not None:
+                form = native(request.response_format)
+            words = run_words(request, model, shown[: position + 1], self._tools, form)
         except (AttributeError, LookupError, NotImplementedError, TypeError, ValueError):
             # A model or a tool that cannot be put into words can still answer.
             return "unreadable_run"
-        return Asked(question.id, words, shown[position + 1 :])
+        return Asked(question.id, words, shown[position + 1 :], form)
 
     def _undeclared(self, said: AIMessage) -> bool:
         called = [call["name"] for call in (*said.tool_calls, *said.invalid_tool_calls)]

@@ -26,8 +26,8 @@ __all__ = ["SemanticCacheMiddleware"]
 class SemanticCacheMiddleware(AgentMiddleware[AgentState[Any], Any, Any]):
     """Answer the same and the paraphrased question to an agent without its model and its tools.
 
-    Put it last, so that it sees what the model is shown. Runs with a `response_format` are left
-    to the model.
+    Put it last, so that it sees what the model is shown. Runs whose `response_format` is a
+    `ToolStrategy` are left to the model.
 
     Args:
         cache: Keeps the answers, with its own namespace, tags, guards and options.

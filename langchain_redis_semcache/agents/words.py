@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain.agents.middleware import ModelRequest
+from langchain.agents.structured_output import ProviderStrategy
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, BaseMessage
@@ -28,6 +29,7 @@ def run_words(
     model: BaseChatModel,
     messages: Sequence[BaseMessage],
     declared: Sequence[str],
+    form: ProviderStrategy[Any] | None = None,
 ) -> Words:
     """Return the words of a run that begins with these messages."""
     shown = list(messages)
@@ -40,6 +42,8 @@ def run_words(
         # repeated from the cache.
         "agent_run": (agent_name(), tuple(declared)),
     }
+    if form is not None:
+        parameters.update(form.to_model_kwargs())
     if request.tool_choice is not None:
         parameters["tool_choice"] = request.tool_choice
     return _dumped(shown), model._get_llm_string(stop=None, **parameters)

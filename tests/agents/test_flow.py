@@ -7,13 +7,22 @@ from typing import Any
 
 import pytest
 from langchain.agents.middleware import ModelResponse
+from langchain.agents.structured_output import ToolStrategy
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration
 from langgraph.types import Command
+from pydantic import BaseModel
 
 from langchain_redis_semcache.agents.flow import Agent, Flow, Lookup, Proceed, Store, arun, run
 from langchain_redis_semcache.events import Bypassed, Event
 from tests.agents.lab import QUESTION, SEARCH, a_cache, request
+
+
+class City(BaseModel):
+    """A city."""
+
+    name: str
+
 
 CALL: Any = {"name": "search_docs", "args": {"query": "a"}, "id": "1", "type": "tool_call"}
 ASKED = AIMessage("", tool_calls=[CALL], id="a1")
@@ -136,7 +145,7 @@ def test_a_tool_that_failed(agent: Agent, events: list[Event], result: Any, reas
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
-        (request(response_format=dict), "response_format"),
+        (request(response_format=ToolStrategy(City)), "response_format"),
         (request(model=object()), "indistinct_model"),
         (request(tools=[{"type": "web_search"}]), "undeclared_tool"),
         (request(tools=[{"type": "function", "function": {"name": "x"}}]), "undeclared_tool"),
@@ -159,6 +168,15 @@ def test_left_to_the_model(agent: Agent, events: list[Event], asked: Any, reason
     assert kinds(taken) == [Proceed]
     assert response.result == [ANSWER]
     assert reasons(events) == [reason]
+
+
+def test_without_the_form(agent: Agent, events: list[Event]) -> None:
+    """An answer that has not the form that was wanted is neither stored nor served."""
+    asked = request(response_format=City)
+    old = [ChatGeneration(message=ANSWER)]
+    taken, _ = steps(agent.model_call(asked), old, says(ANSWER))
+    assert kinds(taken) == [Lookup, Proceed]
+    assert reasons(events) == ["response_format"]
 
 
 def test_declared_tools_of_the_provider(events: list[Event]) -> None:
