@@ -112,7 +112,7 @@ def play(stream: Stream, order: Sequence[int], policy: Policy, sensitivity: floa
                     hits += 1
                     wrong += not right
                 break
-            if decision.compare and isinstance(policy, AuditPolicy):
+            if isinstance(policy, AuditPolicy) and decision.compare:
                 judged += 1
                 audits += decision.reason == "audit" and place >= half
                 policy.judged(decision, right and chance.random() < sensitivity)

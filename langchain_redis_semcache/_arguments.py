@@ -15,7 +15,6 @@ from .errors import ConfigurationError
 from .events import Listener, Warned
 from .policies.decision import Policy, is_policy
 from .policies.distance import DistancePolicy
-from .policies.learned import LearnedPolicy
 from .policies.thresholds import CAUTIOUS, known_threshold
 from .policies.verified import Verified
 
@@ -25,7 +24,7 @@ T = TypeVar("T")
 
 DEFAULT_NAME = "semcache"
 DEFAULT_EMBEDDING = "text-embedding-3-small"
-_OURS = (DistancePolicy, LearnedPolicy, Verified)
+_OURS = (DistancePolicy, Verified)
 NEARLY_EVERYTHING = 0.5
 """Questions that have nothing to do with each other are 0.6 to 1.0 apart with the models of
 docs/quality.md: at half of the way many of them are hits."""

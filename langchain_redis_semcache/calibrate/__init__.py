@@ -1,7 +1,6 @@
 """Which threshold suits an embedding model and one's own questions? Offline, from labelled data."""
 
 from .calibration import EmbeddingError, calibrate
-from .fitting import Trial
 from .labels import Clustered, Pair, load_pairs
 from .replay import Row
 from .report import write_report
@@ -14,7 +13,6 @@ __all__ = [
     "Example",
     "Pair",
     "Row",
-    "Trial",
     "calibrate",
     "load_pairs",
     "write_report",

@@ -18,7 +18,6 @@ from ..guards import DEFAULT_GUARDS, Guard
 from ..policies.decision import Candidate
 from ..policies.distance import DistancePolicy
 from .bounds import needed
-from .fitting import try_verifier
 from .labels import Clustered, Labels, Pair, arrange
 from .replay import (
     MISS,
@@ -26,13 +25,13 @@ from .replay import (
     Row,
     Vectors,
     by_distance,
-    choose,
     nearest_of_both_kinds,
     nearest_right,
     play,
     rows,
 )
 from .result import Calibration, Example
+from .split import judge
 
 THRESHOLDS = tuple(round(0.005 * step, 3) for step in range(1, 121))
 DEFAULT_TARGET = 0.98
@@ -54,7 +53,6 @@ def calibrate(
     *,
     guards: Mapping[str, Guard] = DEFAULT_GUARDS,
     target_precision: float = DEFAULT_TARGET,
-    verifier: bool = False,
     seed: int = 0,
     batch_size: int = 256,
     progress: Progress | None = None,
@@ -69,8 +67,7 @@ def calibrate(
         embeddings: The embedding model of the cache.
         guards: The guards of the cache.
         target_precision: The share of hits that must be right.
-        verifier: Try whether a `LearnedPolicy` serves more than a threshold.
-        seed: Decides what the verifier learns from and what it is tested on.
+        seed: Decides which topics choose the threshold that others judge.
         batch_size: Texts per call of the embedding model.
         progress: Called while embedding.
     """
@@ -79,7 +76,8 @@ def calibrate(
     score = by_distance(labels, guards)
     outcome = play(labels, vectors, score, THRESHOLDS)
     table = rows(labels, outcome, THRESHOLDS)
-    chosen = choose(table, target_precision)
+    judged = judge(labels, outcome, table, target_precision, seed)
+    chosen = None if judged is None else table[THRESHOLDS.index(judged.threshold)]
     refusal = None if chosen else _refusal(table, target_precision, labels)
     shown = chosen or _most_promising(table)
     column = table.index(shown)
@@ -101,11 +99,7 @@ def calibrate(
         stored=int((outcome[:, column] == MISS).sum()) if labels.stream else len(labels.stored),
         model=_name(embeddings),
         notes=tuple(labels.notes),
-        verifier=(
-            try_verifier(labels, vectors, guards, THRESHOLDS, target_precision, seed)
-            if verifier
-            else None
-        ),
+        judged=judged,
     )
 
 
@@ -158,6 +152,12 @@ def _refusal(table: Sequence[Row], target: float, labels: Labels) -> str:
             "missing or wrong, or a guard to add), or take a better embedding model."
         )
     more, row, share = min(possible, key=lambda item: (item[0], -item[1].hits))
+    if more <= 0:
+        return (
+            f"No threshold is sure to reach a precision of {target:g}: what one part "
+            f"of the questions chose the others did not confirm. About {_about(row.asked)} more "
+            f"{unit} like these would tell, or a lower target."
+        )
     return (
         f"Too few {unit} to promise a precision of {target:g}: at the threshold "
         f"{row.threshold:g}, {row.hits - row.false_hits} of {row.hits} hits were right, so the "

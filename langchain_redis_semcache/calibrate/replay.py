@@ -30,7 +30,6 @@ Score: TypeAlias = Callable[[int, int, float], float]
 MISS = -1
 _BLOCK = 256
 _FARTHEST = 2.0
-_NEARLY_ALL = 0.98
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,16 +184,6 @@ def rows(labels: Labels, outcome: Outcome, limits: Sequence[float]) -> list[Row]
         effective = independent(wrong, group[asked[hits]])
         found.append(Row(float(limit), len(asked), len(hits), count, effective))
     return found
-
-
-def choose(table: Sequence[Row], target: float) -> Row | None:
-    """The smallest threshold with nearly all the hits that are sure to reach the target.
-
-    Not the largest: where a larger one gains next to nothing there is no evidence for it either.
-    """
-    sure = [row for row in table if row.hits and row.interval[0] >= target]
-    most = max((row.hits for row in sure), default=0)
-    return next((row for row in sure if row.hits >= _NEARLY_ALL * most), None)
 
 
 def nearest_right(

@@ -43,7 +43,6 @@ def render(calibration: Calibration) -> str:
         _verdict(calibration),
         *(f'<p class="soft">{escape(note)}</p>' for note in calibration.notes),
         _guards(calibration),
-        f"<p>{escape(calibration.verifier.message)}</p>" if calibration.verifier else "",
         '<div class="charts">',
         _precision_chart(calibration),
         _hit_rate_chart(calibration),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from .fitting import Trial
 from .replay import Row
 
 
@@ -43,7 +42,8 @@ class Calibration:
     stored: int
     model: str
     notes: tuple[str, ...]
-    verifier: Trial | None = None
+    judged: Row | None = None
+    """The recommended threshold, each question judging what others chose: by this it is sure."""
 
     @property
     def recommended(self) -> float | None:

@@ -72,12 +72,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     calibrate.add_argument("--out", metavar="HTML", help="write a report to look at in a browser")
     calibrate.add_argument(
-        "--verifier",
-        metavar="JSON",
-        help="also learn a policy for LearnedPolicy.load, written only if it beats the threshold",
-    )
-    calibrate.add_argument(
-        "--seed", type=int, default=0, help="for the verifier (default %(default)s)"
+        "--seed", type=int, default=0, help="which topics choose, which judge (default %(default)s)"
     )
     calibrate.add_argument(
         "--batch-size", type=int, default=256, metavar="N", help="texts per embedding call"
@@ -96,10 +91,9 @@ def _calibrate(options: argparse.Namespace) -> int:
 
     if options.seed < 0:
         raise ConfigurationError(f"--seed must not be negative, but is {options.seed}")
-    for target in filter(None, (options.out, options.verifier)):
+    if options.out and not Path(options.out).absolute().parent.is_dir():
         # Before the embeddings are paid for.
-        if not Path(target).absolute().parent.is_dir():
-            raise ConfigurationError(f"there is no folder to write {target} to")
+        raise ConfigurationError(f"there is no folder to write {options.out} to")
     pairs = load_pairs(options.file)
     embeddings = _embeddings(options.embeddings)
     columns = ("embedding", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -109,7 +103,6 @@ def _calibrate(options: argparse.Namespace) -> int:
             pairs,
             embeddings,
             target_precision=options.target_precision,
-            verifier=options.verifier is not None,
             seed=options.seed,
             batch_size=options.batch_size,
             progress=lambda done, of: progress.update(task, completed=done, total=of),
@@ -119,12 +112,6 @@ def _calibrate(options: argparse.Namespace) -> int:
         if options.out:
             write_report(result, options.out)
             print(f"Report: {options.out}")
-        trial = result.verifier
-        if trial is not None:
-            print(trial.message)
-            if trial.policy is not None:
-                trial.policy.save(options.verifier)
-                print(f"RedisSemanticCache(policy=LearnedPolicy.load({options.verifier!r}))")
     except OSError as error:
         raise ConfigurationError(f"{error.filename} cannot be written: {error.strerror}") from None
     return 0 if result.chosen else 1
@@ -166,6 +153,13 @@ def _print(result: Calibration) -> None:
         print(
             f"At {result.shown.threshold:g}, {unlabelled:,} of {len(result.false_hits):,} false "
             "hits are between questions that nobody compared; they count as different. See --out."
+        )
+    judged = result.judged
+    if judged is not None:
+        print(
+            f"Judged by topics that had no part in the choice: of {judged.hits:,} hits "
+            f"{judged.false_hits:,} were wrong (95 % interval {judged.interval[0]:.1%} to "
+            f"{judged.interval[1]:.1%})."
         )
     print()
     # Not through rich, which would wrap what is meant to be pasted.

@@ -7,7 +7,6 @@ from .agreement import Agreement
 from .audit import AuditPolicy, AuditReport
 from .decision import Candidate, Decision, Learner, Policy
 from .distance import DistancePolicy
-from .learned import LearnedPolicy
 from .second_opinions import (
     ChatModelJudge,
     ChatModelVerifier,
@@ -28,7 +27,6 @@ __all__ = [
     "Decision",
     "DistancePolicy",
     "Judge",
-    "LearnedPolicy",
     "Learner",
     "Policy",
     "Verified",

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from langchain_redis_semcache.calibrate.labels import arrange
-from langchain_redis_semcache.calibrate.replay import MISS, Row, by_distance, choose, play, rows
+from langchain_redis_semcache.calibrate.replay import MISS, by_distance, play, rows
 from langchain_redis_semcache.entry.query import CANDIDATES
 from tests.calibrate.material import Angles, run, topic
 
@@ -44,12 +44,3 @@ def test_a_stream_stores_what_it_missed() -> None:
         [MISS, 0, 0, MISS],
     ]
     assert [row.hits for row in rows(labels, served, [0.05, 0.15, 0.4])] == [0, 1, 2]
-
-
-def test_choose_wants_certainty() -> None:
-    """A row whose interval begins below the target is not chosen, however many hits it has."""
-    table = [Row(0.1, 1000, 100, 0, 100), Row(0.2, 1000, 300, 0, 300), Row(0.3, 1000, 900, 20, 900)]
-    assert choose(table, 0.98) is table[1]
-    assert choose(table, 0.999) is None
-    assert choose([*table, Row(0.5, 1000, 302, 0, 302)], 0.98) is table[1]
-    assert choose([], 0.5) is None

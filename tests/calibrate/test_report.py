@@ -55,7 +55,7 @@ def page(path: Path, result: Calibration) -> Page:
 
 def test_the_report_stands_alone(tmp_path: Path) -> None:
     """One page with curves, table and examples; no script, nothing loaded from elsewhere."""
-    result = run(pairs_of(300, 100), verifier=True)
+    result = run(pairs_of(300, 100))
     found = page(tmp_path / "report.html", result)
     assert {"svg", "polyline", "polygon", "table"} <= found.tags
     assert found.tags.isdisjoint({"script", "link", "img", "iframe"})

@@ -16,7 +16,6 @@ import pytest
 from langchain_core.embeddings import Embeddings
 
 from langchain_redis_semcache.cli.main import main
-from langchain_redis_semcache.policies import LearnedPolicy
 
 pytest.importorskip("rich", reason="extra not installed")
 
@@ -123,22 +122,6 @@ def test_false_hits_without_a_label_are_pointed_out(
     file.write_text("q1,q2,label\naab was,aac was,1\naad was,aab was anew,1\n")
     assert call(str(file)) == 1
     assert "nobody compared" in capsys.readouterr().out
-
-
-def test_a_verifier_is_written_only_if_it_pays(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """A policy to load where words decide; else a sentence and no file."""
-    path = tmp_path / "verifier.json"
-    file = write(tmp_path / "p.jsonl", 300, 300, words="quite another matter altogether")
-    call(file, "--verifier", str(path), "--target-precision", "0.9", "--seed", "1")
-    assert f"policy=LearnedPolicy.load({str(path)!r})" in capsys.readouterr().out
-    assert LearnedPolicy.load(path).distance_threshold > 0
-
-    other = tmp_path / "other.json"
-    call(write(tmp_path / "p.jsonl", 300, 0), "--verifier", str(other))
-    assert "No verifier" in capsys.readouterr().out
-    assert not other.exists()
 
 
 @pytest.mark.parametrize(
