@@ -225,7 +225,6 @@ ODD_FIELDS: dict[str, dict[str, bytes | None]] = {
     "time is infinite": {"created_at": b"1e999"},
     "vector too short": {"vector": b"\0\0"},
     "no vector": {"vector": None},
-    "huge prompt": {"prompt": b"x" * 5_000_000},
     "model is no text": {"model": b"\xff"},
 }
 
@@ -246,6 +245,16 @@ def test_odd_fields(
     assert app(question)
     app(f"please {question}")
     assert not app.failures()
+
+
+def test_a_huge_question(make_app: MakeApplication, redis_url: str, server: redis.Redis) -> None:
+    """A stored question of megabytes is refused unread, which is an event; the model answers."""
+    app = make_app(redis_url)
+    question = new_question()
+    server.hset(stored(app, question), "prompt", b"x" * 5_000_000)
+    assert app(question)
+    assert not app(f"please {question}")
+    assert app.failures() == ["entry: TooLong"]
 
 
 def test_another_dimension(make_app: MakeApplication, redis_url: str) -> None:
