@@ -15,6 +15,8 @@ Argument: TypeAlias = str | bytes | int | float
 Command: TypeAlias = tuple[Argument, ...]
 
 
+OVERLOADED = "overloaded"
+"""The label of what was not tried, since more was under way than could be done in time."""
 LARGE = 64 * 1024
 """Work on more than this many bytes takes about a millisecond: off the event loop with it."""
 

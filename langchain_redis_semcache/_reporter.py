@@ -82,8 +82,8 @@ class Log:
 
     def _failed(self, event: Failed) -> None:
         # Consequences of a failure that was reported: a suspension, and that nothing can be
-        # stored where nothing can be reached.
-        known = event.error in ("suspended", "ClientOfAnotherLoop") or (
+        # stored where nothing can be reached. Too much at once is nobody's failure.
+        known = event.error in ("suspended", "overloaded", "ClientOfAnotherLoop") or (
             event.stage == "store" and "redis" in self._failing
         )
         new = event.stage not in self._failing and not known

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from .breaker import OverloadedError
+from .callables import is_late
 from .threads import Job, Workers
 
 T = TypeVar("T")
@@ -31,6 +33,17 @@ def awaited(job: Job[T]) -> asyncio.Future[T]:
 def in_thread(workers: Workers, function: Callable[[], T]) -> asyncio.Future[T]:
     """Run a function in a thread, and return what to await for its result."""
     return awaited(workers.submit(function))
+
+
+async def in_time(workers: Workers, function: Callable[[], T], timeout: float | None) -> T:
+    """Return what a function computes in a thread; raise what `Workers.run` raises."""
+    job = workers.submit(function)
+    try:
+        return await within(timeout, awaited(job))
+    except Exception as error:
+        if is_late(error) and not job.begun:
+            raise OverloadedError from None
+        raise
 
 
 async def within(timeout: float | None, call: Awaitable[T]) -> T:

@@ -30,6 +30,10 @@ class SuspendedError(Exception):
     """The breaker is open: the call was not made."""
 
 
+class OverloadedError(SuspendedError, TimeoutError):
+    """More is under way than can be done: this call's turn did not come in time."""
+
+
 JUST_BEFORE = 0.1
 """Seconds. What fails within it costs its caller little; an open breaker costs all others."""
 TOLERATED = 0.1

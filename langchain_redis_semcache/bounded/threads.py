@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterable
 from queue import Empty, SimpleQueue
 from typing import Any, Generic, TypeVar
 
+from .breaker import OverloadedError
+
 T = TypeVar("T")
 
 LIMIT = 64
@@ -38,6 +40,7 @@ class Job(Generic[T]):
         self._gate = threading.Lock()  # closed until the job is done
         self._gate.acquire()
         self.given_up = False
+        self.begun = False
         self._done = False
         self._told: deque[Callable[[Job[T]], None]] = deque()
         self._result: T | None = None
@@ -74,6 +77,7 @@ class Job(Generic[T]):
         if self.given_up:
             self._error = TimeoutError()
         else:
+            self.begun = True
             try:
                 self._result = self._context.run(self._function)
             except BaseException as error:
@@ -122,14 +126,17 @@ class Workers:
         return job
 
     def run(self, function: Callable[[], T], timeout: float | None) -> T:
-        """Return the function's result, or raise `TimeoutError` when the time is over."""
+        """Return the function's result, or raise `TimeoutError` when the time is over.
+
+        `OverloadedError` is one too: the function has not even begun.
+        """
         job = self.submit(function)
         try:
             if job.wait(timeout):
                 return job.result()
         finally:
             job.give_up()  # it may still be queued
-        raise TimeoutError
+        raise TimeoutError if job.begun else OverloadedError
 
 
 class Crew:

@@ -11,15 +11,27 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, TypeVar
 
-from .._effects import LARGE, Ask, Behind, Embed, Flow, Later, RedisUnavailableError, Send, Work
+from .._effects import (
+    LARGE,
+    OVERLOADED,
+    Ask,
+    Behind,
+    Embed,
+    Flow,
+    Later,
+    RedisUnavailableError,
+    Send,
+    Work,
+)
 from .._reporter import Reporter
 from .._signals import let_through
-from ..bounded.awaited import in_thread, within
-from ..bounded.breaker import Breaker, State, SuspendedError
+from ..bounded.awaited import in_time
+from ..bounded.breaker import Breaker, OverloadedError, State, SuspendedError
 from ..bounded.callables import is_late
 from ..bounded.threads import Workers
 from ..events import BreakerChanged
 from ..transport.connect import Links
+from ..transport.jobs import Budget
 from ..transport.replies import label
 from .background import Background
 from .embedder import Embedder
@@ -56,7 +68,7 @@ class Drivers:
 
     def run(self, flow: Flow[T], glance: bool = False) -> T:
         """Run a flow in this thread; at a `glance` no breaker learns from it."""
-        left = self._budget
+        budget = Budget(self._budget)
         try:
             request = next(flow)
             while True:
@@ -65,9 +77,9 @@ class Drivers:
                     if isinstance(request, Send):
                         started = time.monotonic()
                         try:
-                            reply = self._send(request, left, glance)
+                            reply = self._send(request, budget, glance)
                         finally:
-                            left -= time.monotonic() - started
+                            budget.left -= time.monotonic() - started
                     elif isinstance(request, Embed):
                         reply = self._embedder.embed(request.text, glance)
                     elif isinstance(request, Ask):
@@ -89,18 +101,14 @@ class Drivers:
 
     async def arun(self, flow: Flow[T], glance: bool = False) -> T:
         """Do as a task what `run` does."""
-        left = self._budget
+        budget = Budget(self._budget)
         try:
             request = next(flow)
             while True:
                 try:
                     reply: Any
                     if isinstance(request, Send):
-                        started = time.monotonic()
-                        try:
-                            reply = await self._asend(request, left, glance)
-                        finally:
-                            left -= time.monotonic() - started
+                        reply = await self._asend(request, budget, glance)
                     elif isinstance(request, Embed):
                         reply = await self._embedder.aembed(request.text, glance)
                         if (turn := self._links.on_running_loop().pace.turn()) is not None:
@@ -136,24 +144,25 @@ class Drivers:
             let_through(error)
             self.background.unforeseen(error)
 
-    def _send(self, request: Send, left: float, glance: bool) -> Sequence[Any]:
+    def _send(self, request: Send, budget: Budget, glance: bool) -> Sequence[Any]:
         try:
             if request.timeout is not None:
                 return self._links.sync.exchange(request.commands, request.atomic, request.timeout)
             with self._guard(request, glance):
                 return self._links.sync.exchange(
-                    request.commands, request.atomic, left, request.ours
+                    request.commands, request.atomic, budget.left, request.ours
                 )
         except Exception as error:
             raise _unavailable(error) from None
 
-    async def _asend(self, request: Send, left: float, glance: bool) -> Sequence[Any]:
+    async def _asend(self, request: Send, budget: Budget, glance: bool) -> Sequence[Any]:
         try:
             link = self._links.on_running_loop()
             if request.timeout is not None:
-                return await link.exchange(request.commands, request.atomic, request.timeout)
+                own = Budget(request.timeout, begun=True)
+                return await link.exchange(request.commands, request.atomic, own)
             with self._guard(request, glance):
-                return await link.exchange(request.commands, request.atomic, left, request.ours)
+                return await link.exchange(request.commands, request.atomic, budget, request.ours)
         except Exception as error:
             raise _unavailable(error) from None
 
@@ -177,12 +186,14 @@ class Drivers:
                 await turn
             return request.function()
         try:
-            return await within(WORK_SECONDS, in_thread(self.computing, request.function))
+            return await in_time(self.computing, request.function, WORK_SECONDS)
         except Exception as error:
             raise TimeoutError if is_late(error) else error from None
 
 
 def _unavailable(error: Exception) -> RedisUnavailableError:
+    if isinstance(error, OverloadedError):
+        return RedisUnavailableError(OVERLOADED, suspended=True)
     if isinstance(error, SuspendedError):
         plain = type(error) is SuspendedError
         return RedisUnavailableError("suspended" if plain else label(error), suspended=True)

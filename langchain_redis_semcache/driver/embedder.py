@@ -6,17 +6,16 @@ it, LangChain's or the application's. All others run in threads.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
 from typing_extensions import override
 
-from .._effects import EmbeddingUnavailableError
+from .._effects import OVERLOADED, EmbeddingUnavailableError
 from .._reporter import Reporter
 from .._signals import let_through
-from ..bounded.awaited import in_thread, within
-from ..bounded.breaker import Breaker, State, SuspendedError
+from ..bounded.awaited import in_time, within
+from ..bounded.breaker import Breaker, OverloadedError, State, SuspendedError
 from ..bounded.callables import is_late
 from ..bounded.threads import Workers
 from ..events import BreakerChanged
@@ -132,15 +131,16 @@ class Embedder:
             raise _unavailable(error) from None
 
     async def _awaited(self, text: str) -> Any:
-        call: Awaitable[Any]
         if self._on_loop:
-            call = self._embeddings.aembed_query(text)
-        else:
-            call = in_thread(self.workers, lambda: self._embeddings.embed_query(text))
-        return await within(self._timeout, call)
+            return await within(self._timeout, self._embeddings.aembed_query(text))
+        return await in_time(
+            self.workers, lambda: self._embeddings.embed_query(text), self._timeout
+        )
 
 
 def _unavailable(error: Exception) -> EmbeddingUnavailableError:
+    if isinstance(error, OverloadedError):
+        return EmbeddingUnavailableError(OVERLOADED, suspended=True)
     if isinstance(error, SuspendedError):
         return EmbeddingUnavailableError("suspended", suspended=True)
     let_through(error)

@@ -10,6 +10,7 @@ from typing import Any
 from langchain_core.outputs import Generation
 
 from .._effects import (
+    OVERLOADED,
     Command,
     Embed,
     EmbeddingUnavailableError,
@@ -72,6 +73,8 @@ class Asked:
     options: CallOptions
     embedding_seconds: float = 0.0
     redis_seconds: float = 0.0
+    overloaded: bool = False
+    """Whether there was no time to embed it."""
 
     @property
     def text(self) -> str:
@@ -274,7 +277,9 @@ class Calls:
         # The update that follows must not wait for the embedder once more.
         if operation == "lookup" and asked.options.remember:
             self.memory.put(asked.key[-WIDTH:], FAILED)
-        self.failed(operation, "embedding", error)
+        asked.overloaded = error == OVERLOADED
+        if not asked.overloaded:
+            self.failed(operation, "embedding", error)
 
     def send(
         self,

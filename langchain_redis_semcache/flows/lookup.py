@@ -12,7 +12,7 @@ from functools import partial
 
 from langchain_core.outputs import Generation
 
-from .._effects import Flow, RedisUnavailableError, Send
+from .._effects import OVERLOADED, Flow, RedisUnavailableError, Send
 from .._reporter import Reporter
 from ..entry.candidate import Candidate
 from ..entry.query import CANDIDATES
@@ -104,12 +104,17 @@ class Core:
             if result is None:
                 result = yield from self._semantic(asked)
         except RedisUnavailableError as error:
-            self.search.forget()  # it may come back empty
-            self.calls.failed("lookup", "redis", error.label)
-            foreign = error.label == "ForeignReply"
-            result = self.calls.miss(asked, "foreign_reply" if foreign else "redis_unavailable")
+            result = self._unanswered(asked, error.label)
         result.asked = asked
         return result
+
+    def _unanswered(self, asked: Asked, error: str) -> Result:
+        if error == OVERLOADED:
+            return self.calls.miss(asked, OVERLOADED)
+        self.search.forget()  # it may come back empty
+        self.calls.failed("lookup", "redis", error)
+        foreign = error == "ForeignReply"
+        return self.calls.miss(asked, "foreign_reply" if foreign else "redis_unavailable")
 
     def _second_look(self, result: Result) -> Flow[Result]:
         """Do what a lookup does and `explain` does not: verify, and learn."""
@@ -147,7 +152,7 @@ class Core:
             return miss("search_unavailable")
         vector = yield from self.calls.vector("lookup", asked)
         if vector is None:
-            return miss("embedding_failed")
+            return miss(OVERLOADED if asked.overloaded else "embedding_failed")
         limit = asked.options.distance_threshold
         threshold = self.settings.policy.distance_threshold if limit is None else limit
         send = partial(self.calls.send, asked)

@@ -12,7 +12,7 @@ from functools import partial
 
 from langchain_core.outputs import Generation
 
-from .._effects import Behind, Command, ErrorReply, Flow, RedisUnavailableError, Work
+from .._effects import OVERLOADED, Behind, Command, ErrorReply, Flow, RedisUnavailableError, Work
 from ..entry.answer import EncodeError, encode, has_tool_calls
 from ..entry.schema import tag_id
 from ..entry.scripts import extend
@@ -54,7 +54,7 @@ class Store:
         except EncodeError:
             return Bypassed("update", "not_plain_data")
         except TimeoutError:
-            return Bypassed("update", "overloaded")
+            return Bypassed("update", OVERLOADED)
         if len(data) > self._settings.max_answer_bytes:
             return Bypassed("update", "answer_too_large")
         vector, later = None, False
@@ -72,6 +72,8 @@ class Store:
             commands = self._entry(asked, fields)
             replies = yield from self._calls.send(asked, commands, atomic=True, write=True)
         except RedisUnavailableError as error:
+            if error.label == OVERLOADED:
+                return Bypassed("update", OVERLOADED)
             self._calls.failed("update", "store", error.label)
             return None
         refused = next((r for r in replies if isinstance(r, ErrorReply)), None)

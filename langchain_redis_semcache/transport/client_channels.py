@@ -10,8 +10,8 @@ from .._effects import Command
 from ..bounded.awaited import in_thread
 from ..bounded.threads import Workers
 from .conversation import ask, disconnecting, is_cluster
-from .on_loop import Job
-from .pace import Pace
+from .jobs import Job
+from .on_loop import Arrived
 from .replies import ForeignReply
 from .sync import ClientLink
 
@@ -24,26 +24,24 @@ class ClientChannel:
         self._owned = owned
         self._initializing: asyncio.Future[Any] | None = None
 
-    async def talk(self, jobs: list[Job], pace: Pace) -> None:
+    async def talk(self, jobs: list[Job], arrived: Arrived) -> None:
         try:
-            await self._talk(jobs, pace)
+            await self._talk(jobs, arrived)
         except ForeignReply:
             await self._disconnect()
             raise
 
-    async def _talk(self, jobs: list[Job], pace: Pace) -> None:
+    async def _talk(self, jobs: list[Job], arrived: Arrived) -> None:
         plain = [job for job in jobs if not job.atomic]
         if plain:
             replies = await self._ask([c for job in plain for c in job.commands], False)
             position = 0
             for job in plain:
-                if (turn := pace.turn()) is not None:
-                    await turn
-                job.answer(replies[position : position + len(job.commands)])
+                arrived(job, replies[position : position + len(job.commands)])
                 position += len(job.commands)
         for job in jobs:
             if job.atomic:
-                job.answer(await self._ask(job.commands, True))
+                arrived(job, await self._ask(job.commands, True))
 
     async def close(self) -> None:
         if self._initializing is not None:

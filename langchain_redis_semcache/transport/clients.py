@@ -16,6 +16,7 @@ from .._effects import Command
 from ..bounded.breaker import SuspendedError
 from ..errors import ConfigurationError
 from .client_channels import ClientChannel
+from .jobs import Budget
 from .on_loop import AsyncLink, GatheringLink
 from .options import without_notifications
 from .pace import Pace
@@ -92,7 +93,7 @@ class Refused:
         self.pace = Pace()
 
     def exchange(
-        self, commands: Sequence[Command], atomic: bool, timeout: float, ours: Ours = None
+        self, commands: Sequence[Command], atomic: bool, budget: Budget, ours: Ours = None
     ) -> asyncio.Future[Sequence[Any]]:
         failed: asyncio.Future[Sequence[Any]] = asyncio.get_running_loop().create_future()
         failed.set_exception(self._error)

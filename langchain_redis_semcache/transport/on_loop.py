@@ -11,7 +11,6 @@ import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -19,7 +18,8 @@ from redis.exceptions import ResponseError
 
 from .._effects import Command
 from .idle import Idle
-from .pace import Pace
+from .jobs import Budget, Job
+from .pace import PER_TICK, Pace
 from .replies import (
     Ours,
     check,
@@ -46,32 +46,10 @@ class AsyncLink(Protocol):
     pace: Pace
 
     def exchange(
-        self, commands: Sequence[Command], atomic: bool, timeout: float, ours: Ours = None
+        self, commands: Sequence[Command], atomic: bool, budget: Budget, ours: Ours = None
     ) -> asyncio.Future[Sequence[Any]]: ...
 
     async def close(self) -> None: ...
-
-
-@dataclass(slots=True, eq=False)
-class Job:
-    """One batch, packed before it is gathered with others, and whoever waits for its replies."""
-
-    packed: bytes
-    commands: Sequence[Command]
-    atomic: bool
-    until: float
-    replies: asyncio.Future[Sequence[Any]] = field(repr=False)
-    ours: Ours = None
-
-    def answer(self, replies: Sequence[Any]) -> None:
-        """Give the replies to whoever waits, unless they belong to somebody else."""
-        check(replies, self.ours)
-        if not self.replies.done():
-            self.replies.set_result(replies)
-
-    def fail(self, error: BaseException) -> None:
-        if not self.replies.done():
-            self.replies.set_exception(error)
 
 
 class GatheringLink:
@@ -82,8 +60,11 @@ class GatheringLink:
         self._loop = asyncio.get_running_loop()
         self.closed = False
         self.pace = Pace()
+        self._new: list[Job] = []
+        self._begun: deque[Job] = deque()
         self._waiting: deque[Job] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._shed: deque[Job] = deque()
+        self._running: dict[asyncio.Task[None], list[Job]] = {}
         self._scheduled = False
         self._unanswered: set[Job] = set()
         self._alarm: asyncio.TimerHandle | None = None
@@ -92,22 +73,18 @@ class GatheringLink:
             self._lifetime.__anext__().send(None)
 
     def exchange(
-        self, commands: Sequence[Command], atomic: bool, timeout: float, ours: Ours = None
+        self, commands: Sequence[Command], atomic: bool, budget: Budget, ours: Ours = None
     ) -> asyncio.Future[Sequence[Any]]:
-        loop = self._loop
-        replies = loop.create_future()
+        replies = self._loop.create_future()
         try:
             packed = pack(wire(commands, atomic))
         except UnicodeError as error:
             replies.set_result(unsendable(commands, error))
             return replies
-        job = Job(packed, commands, atomic, loop.time() + timeout, replies, ours)
-        self._waiting.append(job)
-        self._unanswered.add(job)
+        job = Job(packed, commands, atomic, budget, replies, ours)
+        self._new.append(job)
         self._schedule()
-        if self._alarm is None or job.until < self._alarm.when():
-            self._set_alarm(job.until)
-        return job.replies
+        return replies
 
     async def close(self) -> None:
         self.closed = True  # the alarm stays set: whoever waits is told in time
@@ -115,58 +92,96 @@ class GatheringLink:
             task.cancel()
         await self._channel.close()
 
-    def _set_alarm(self, at: float) -> None:
-        if self._alarm is not None:
-            self._alarm.cancel()
-        self._alarm = self._loop.call_at(at, self._tell_the_late)
-
-    def _tell_the_late(self) -> None:
-        """One timer for all jobs, as most are answered long before: one each costs 3 µs."""
-        self._alarm = None
-        now = self._loop.time()
-        for job in [job for job in self._unanswered if job.until <= now or job.replies.done()]:
-            self._unanswered.discard(job)
-            job.fail(TimeoutError())
-        if self._unanswered:
-            self._set_alarm(min(job.until for job in self._unanswered))
-
     def _schedule(self) -> None:
-        if not self._scheduled and len(self._running) < MAX_CONNECTIONS:
+        if not self._scheduled:
             self._scheduled = True
             self._loop.call_soon(self._flush)
 
     def _flush(self) -> None:
         self._scheduled = False
+        now = self._loop.time()
+        for job in self._new:
+            # Before this moment nothing could be sent: the loop was busy with making jobs.
+            job.queued(now)
+            (self._begun if job.budget.begun else self._waiting).append(job)
+            self._unanswered.add(job)
+        if self._new:
+            self._alarm_at(now + max(0.0, min(job.budget.left for job in self._new)))
+            self._new.clear()
+        while len(self._running) < MAX_CONNECTIONS and (jobs := self._next_jobs()):
+            for job in jobs:
+                job.sent(now)
+            task = self._loop.create_task(self._channel.talk(jobs, self._arrived))
+            self._running[task] = jobs
+            task.add_done_callback(self._finished)
+
+    def _next_jobs(self) -> list[Job]:
         jobs: list[Job] = []
         size = 0
-        while self._waiting and size < MAX_GATHERED:
-            job = self._waiting.popleft()
-            if job.replies.done():  # cancelled or too late
-                self._unanswered.discard(job)
-                continue
-            jobs.append(job)
-            size += len(job.commands)
-        if not jobs:
-            return
-        task = self._loop.create_task(self._channel.talk(jobs, self.pace))
-        self._running.add(task)
-        task.add_done_callback(lambda done: self._finished(done, jobs, alarm))
-        # Whoever waited has been told by then; the connection is of no use any more.
-        alarm = self._loop.call_at(max(job.until for job in jobs), task.cancel)
-        if self._waiting:
-            self._schedule()
+        for queue in (self._begun, self._waiting):
+            while queue and size < MAX_GATHERED:
+                job = queue.popleft()
+                if job not in self._unanswered or job.replies.done():  # too late, or cancelled
+                    self._unanswered.discard(job)
+                    continue
+                jobs.append(job)
+                size += len(job.commands)
+        return jobs
 
-    def _finished(
-        self, task: asyncio.Task[None], jobs: list[Job], alarm: asyncio.TimerHandle
-    ) -> None:
-        alarm.cancel()
-        self._running.discard(task)
+    def _arrived(self, job: Job, replies: Sequence[Any]) -> None:
+        """Take the replies to a job; whoever waits for them goes on when it is its turn."""
+        check(replies, job.ours)
+        job.arrived(self._loop.time())
+        self._unanswered.discard(job)
+        turn = self.pace.turn()
+        if turn is None:
+            job.answer(replies)
+        else:
+            turn.add_done_callback(lambda _: job.answer(replies))
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        jobs = self._running.pop(task)
         error = TimeoutError() if task.cancelled() else task.exception()
         for job in jobs:
-            self._unanswered.discard(job)
-            job.fail(error or ConnectionError())
-        if self._waiting:
+            if job in self._unanswered:
+                self._unanswered.discard(job)
+                job.fail(error or ConnectionError())
+        if self._begun or self._waiting:
             self._schedule()
+
+    def _alarm_at(self, at: float) -> None:
+        if self._alarm is None or at < self._alarm.when():
+            if self._alarm is not None:
+                self._alarm.cancel()
+            self._alarm = self._loop.call_at(at, self._tell_the_late)
+
+    def _tell_the_late(self) -> None:
+        """One timer for all jobs, as most are answered long before: one each costs 3 µs."""
+        self._alarm = None
+        now = self._loop.time()
+        late = [job for job in self._unanswered if job.replies.done() or job.is_late(now)]
+        for job in late:
+            self._unanswered.discard(job)
+            if job.sent_at is None and not job.replies.done():
+                self._shed.append(job)
+            else:
+                job.end()
+        self._end_some()
+        for task, jobs in self._running.items():
+            # Whoever waited has been told; the connection is of no use any more.
+            if max(job.until for job in jobs) <= now:
+                task.cancel()
+        waits = [job.until for jobs in self._running.values() for job in jobs if job.until > now]
+        waits += [job.until for job in self._unanswered]
+        if waits:
+            self._alarm_at(min(waits))
+
+    def _end_some(self) -> None:
+        """End a few per tick: those whose turn did not come may be thousands."""
+        for _ in range(min(PER_TICK, len(self._shed))):
+            self._shed.popleft().end()
+        if self._shed:
+            self._loop.call_soon(self._end_some)
 
     async def _until_shutdown(self) -> AsyncGenerator[None, None]:
         # `asyncio.run` and its kin close pending async generators before they close the loop:
@@ -177,10 +192,13 @@ class GatheringLink:
             await self.close()
 
 
-class Channel(Protocol):
-    """Carries out the jobs of one pipeline."""
+Arrived = Callable[[Job, Sequence[Any]], None]
 
-    async def talk(self, jobs: list[Job], pace: Pace) -> None: ...
+
+class Channel(Protocol):
+    """Carries out the jobs of one pipeline, and says of each what has arrived for it."""
+
+    async def talk(self, jobs: list[Job], arrived: Arrived) -> None: ...
 
     async def close(self) -> None: ...
 
@@ -193,7 +211,7 @@ class SocketChannel:
         self._idle: Idle[Any] = Idle()
         self._closed = False
 
-    async def talk(self, jobs: list[Job], pace: Pace) -> None:
+    async def talk(self, jobs: list[Job], arrived: Arrived) -> None:
         began = time.monotonic()
         connection = None
         try:
@@ -207,9 +225,7 @@ class SocketChannel:
                     except ResponseError as error:
                         replies.append(error_reply(error))
                 usable = usable and not demoted(replies)
-                if (turn := pace.turn()) is not None:
-                    await turn
-                job.answer(unpack_transaction(replies) if job.atomic else replies)
+                arrived(job, unpack_transaction(replies) if job.atomic else replies)
         except BaseException:  # a timeout is a cancellation
             if connection is not None:
                 await connection.disconnect(nowait=True)

@@ -61,6 +61,8 @@ def _directly(url: str, timeout: float) -> tuple[Callable[[], Any], Callable[[],
     async_kwargs = {
         **async_given,
         **insisted(timeout, async_given),
-        "socket_timeout": None,  # the link has one deadline for the whole round trip
+        # The link has one deadline for all of it, which knows a blocked loop from a dead server.
+        "socket_timeout": None,
+        "socket_connect_timeout": None,
     }
     return lambda: bounded(**kwargs), lambda: kind(**async_kwargs)

@@ -15,6 +15,7 @@ from langchain_redis_semcache.bounded.threads import Workers
 from langchain_redis_semcache.errors import ConfigurationError
 from langchain_redis_semcache.transport.clients import ClientOfAnotherLoop, NotAnAsyncClient
 from langchain_redis_semcache.transport.connect import Links, open_links
+from langchain_redis_semcache.transport.jobs import Budget
 
 SECRET = "s3cret"
 
@@ -94,7 +95,7 @@ def test_what_cannot_be_carried_over(
     """A client that is more than its options is refused on other loops; what to do is said once."""
 
     async def ask() -> None:
-        await links.on_running_loop().exchange([("PING",)], False, 1)
+        await links.on_running_loop().exchange([("PING",)], False, Budget(1))
 
     async def first() -> Any:
         return links.on_running_loop()
@@ -142,7 +143,7 @@ def test_factory_that_fails(make: Callable[[], Any], error: type[Exception]) -> 
 
     async def twice() -> None:
         for _ in range(2):
-            asked: Awaitable[Any] = links.on_running_loop().exchange([("PING",)], False, 1)
+            asked: Awaitable[Any] = links.on_running_loop().exchange([("PING",)], False, Budget(1))
             with pytest.raises(error):
                 await asked
 
