@@ -15,7 +15,7 @@ ALPHA = 0.05
 """How often a bound may be wrong, over all times that it is looked at."""
 
 # How many times rarer than the limit errors may be, and the part of the stake that bets on it.
-_GUESSES = ((0.0, 0.3), (0.125, 0.1), (0.25, 0.25), (0.5, 0.25), (0.75, 0.1))
+_GUESSES = ((0.0, 0.2), (0.125, 0.1), (0.25, 0.25), (0.5, 0.35), (0.75, 0.1))
 _STEPS = 40
 # Of the judge's rate of errors, what is tried: none, up to what was seen.
 _PARTS = tuple(step / 16 for step in range(17))

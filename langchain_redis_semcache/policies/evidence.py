@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from .anytime import ALPHA, NO_CHECKS, Checks, corrected, is_below, upper_bound
 
 BINS = 40
-STARTS = (5, 10, 20)
-"""Bins up to which evidence may begin to be enough. They share the chance of an error among them;
-a threshold that is sure hands its part on to the next larger one (the fallback procedure)."""
+STARTS = {4: 0.2, 8: 0.6, 16: 0.2}
+"""Bins up to which evidence may begin to be enough, and their parts of the chance of an error. A
+threshold that is sure hands its part on to the next larger one (the fallback procedure)."""
 _STRATUM = 20  # verdicts; fewer are pooled with those beside them
 _KINDS = "mnk"  # met, judged, wrong
 _CHECKED = "cf"  # the judge was checked, and failed: in the first bin
@@ -185,11 +185,13 @@ def largest_sure(bins: Sequence[Bin], limit: float, checks: Checks = NO_CHECKS) 
     """Return up to how many bins errors are sure to be rarer than the limit; 0 for none."""
     found, budget, new = 0, 0.0, 0
     for upto in range(1, len(bins) + 1):
-        budget += ALPHA / len(STARTS) if upto in STARTS else 0.0
+        budget += ALPHA * STARTS.get(upto, 0.0)
         new += bins[upto - 1][1]
         if not budget:
             continue
         rate, worth = weighed(bins[:upto])
+        if not worth:  # nothing to be served up to there: the next one may have its part
+            continue
         if is_below(rate * worth, worth, limit, budget, checks):
             if new >= _STRATUM:  # what is farther than the evidence is not served
                 found, new = upto, 0

@@ -53,13 +53,13 @@ def test_a_vetoed_candidate_is_neither_served_nor_compared() -> None:
 @pytest.mark.parametrize(
     ("limit", "rights", "wrongs", "opens"),
     [
-        (0.05, 95, 0, False),
-        (0.05, 96, 0, True),
+        (0.05, 87, 0, False),
+        (0.05, 88, 0, True),
         (0.05, 200, 10, False),
-        (0.02, 241, 0, False),
-        (0.02, 242, 0, True),
-        (0.01, 486, 0, False),
-        (0.01, 487, 0, True),
+        (0.02, 221, 0, False),
+        (0.02, 222, 0, True),
+        (0.01, 445, 0, False),
+        (0.01, 446, 0, True),
         (0.01, 800, 8, False),
     ],
 )

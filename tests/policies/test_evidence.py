@@ -100,5 +100,7 @@ def test_a_threshold_opens_the_next_larger_one_only() -> None:
     assert largest_sure([bad] * BINS, 0.05) == 0
     nothing = (0, 0, 0)
     assert largest_sure([nothing] * 7 + [good] * (BINS - 7), 0.05) == BINS
-    assert largest_sure([nothing] * 20 + [good] * (BINS - 20), 0.05) == 0
+    assert largest_sure([nothing] * 20 + [good] * (BINS - 20), 0.05) == BINS
+    few = (5, 5, 0)
+    assert largest_sure([few, *[nothing] * 15, *[good] * (BINS - 16)], 0.05) == 0
     assert largest_sure([good] * BINS, 1.0) == BINS
