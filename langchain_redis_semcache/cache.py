@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import threading
-import weakref
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import AbstractContextManager
 from datetime import timedelta
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from langchain_core.embeddings import Embeddings
-from typing_extensions import Never, Self, override
+from typing_extensions import Never, override
 
 from ._arguments import (
     checked,
@@ -25,8 +21,10 @@ from ._arguments import (
     without_urls,
 )
 from ._at_call import AtCall
+from ._blocks import Blocks, flat
 from ._checks import one_of, seconds
 from ._effects import Flow
+from ._lifetime import Lifetime, forget_after_fork
 from ._reporter import Reporter
 from ._signals import let_through
 from .admission import Admission, CompleteAnswers
@@ -40,7 +38,7 @@ from .flows.calls import Settings
 from .flows.explain import Explanation, as_llm_string, as_prompt, explain
 from .flows.lookup import Core
 from .flows.options import OptionStack
-from .policies.decision import Policy, check_threshold
+from .policies.decision import Policy
 from .question.prompt import ContextMode, QuestionHook
 from .stats import Stats
 
@@ -56,7 +54,7 @@ __all__ = ["RedisSemanticCache"]
 T = TypeVar("T")
 
 
-class RedisSemanticCache(BaseCache):
+class RedisSemanticCache(Lifetime, Blocks, BaseCache):
     """Answer repeated and paraphrased questions from Redis instead of by the model.
 
     Nothing is connected, embedded or created by the constructor.
@@ -171,7 +169,7 @@ class RedisSemanticCache(BaseCache):
         )
         if self._core.learning is not None:
             self._core.learning.learner.claim(embeddings)
-        _forget_after_fork(self)
+        forget_after_fork(self)
 
     def __repr__(self) -> str:
         # A model may be named by an endpoint, with credentials in it.
@@ -255,46 +253,11 @@ class RedisSemanticCache(BaseCache):
 
     def delete_tagged(self, *tags: str | Iterable[str]) -> int:
         """Remove all entries that carry any of the tags; return how many."""
-        return self._drivers.run(admin.delete_tagged(self._core, _flat(tags)))
+        return self._drivers.run(admin.delete_tagged(self._core, flat(tags)))
 
     async def adelete_tagged(self, *tags: str | Iterable[str]) -> int:
         """Remove all entries that carry any of the tags; return how many."""
-        return await self._drivers.arun(admin.delete_tagged(self._core, _flat(tags)))
-
-    # -- options of single calls -------------------------------------------------------------
-
-    def tags(self, *tags: str | Iterable[str]) -> AbstractContextManager[None]:
-        """Attach tags to the entries stored inside of the block, for `delete_tagged`.
-
-        Nested blocks add up.
-        """
-        if not (added := _flat(tags)):
-            raise ConfigurationError("tags must be non-empty strings, e.g. cache.tags('faq', 'v2')")
-        outer = self._options.current().tags
-        return self._options.using(tags=tuple(dict.fromkeys((*outer, *added))))
-
-    def bypass(self) -> AbstractContextManager[None]:
-        """Neither look up nor store inside of the block."""
-        return self._options.using(lookup=False, update=False, reason="bypass")
-
-    def refresh(self) -> AbstractContextManager[None]:
-        """Ask the model inside of the block and overwrite what was stored."""
-        return self._options.using(lookup=False, update=True, reason="refresh")
-
-    def read_only(self) -> AbstractContextManager[None]:
-        """Look up but store nothing inside of the block."""
-        return self._options.using(update=False, reason="read_only")
-
-    def options(
-        self, *, ttl: float | timedelta | None = None, distance_threshold: float | None = None
-    ) -> AbstractContextManager[None]:
-        """Use another ttl or threshold inside of the block."""
-        changes: dict[str, float] = {}
-        if ttl is not None:
-            changes["ttl"] = seconds("ttl", ttl, "e.g. ttl=60")
-        if distance_threshold is not None:
-            changes["distance_threshold"] = check_threshold(distance_threshold)
-        return self._options.using(**changes)
+        return await self._drivers.arun(admin.delete_tagged(self._core, flat(tags)))
 
     def at_call(self, *, behind: bool = False) -> BaseCache:
         """Return a view that keeps the namespace and the options of now, whenever it is used.
@@ -317,54 +280,21 @@ class RedisSemanticCache(BaseCache):
         """Do what `setup` does."""
         await self._drivers.arun(admin.setup(self._core))
 
+    @override
     def close(self) -> None:
         """Close the connections that this object opened; a passed client stays open."""
         self._drivers.background.settle()
         self._core.drop()
         self._links.sync.close()
 
+    @override
     async def aclose(self) -> None:
         """Close the connections of this event loop and the sync ones."""
         await self._drivers.background.asettle()
         self._core.drop()
         await self._links.aclose()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        """Return the cache itself: copies of a model share one."""
-        return self
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __reduce__(self) -> Never:
-        raise TypeError(
-            "a RedisSemanticCache holds connections and cannot be pickled: make one in each "
-            "process, e.g. set_llm_cache(RedisSemanticCache(...)) when it starts, and pickle "
-            "models with cache=None"
-        )
-
+    @override
     def _start_afresh(self) -> None:
         self._links.forget()
         for one in (*self._workers, *self._breakers):
@@ -408,30 +338,3 @@ def _refuse_less(asked: dict[str, Any]) -> None:
             f"clear() removes everything of its name and takes no {', '.join(sorted(asked))}; to "
             "remove less tag entries and call delete_tagged, or give each part a name of its own"
         )
-
-
-def _flat(tags: tuple[str | Iterable[str], ...]) -> list[str]:
-    """Take tags as arguments and as lists alike."""
-    flat: list[str] = []
-    for one in tags:
-        flat += [one] if isinstance(one, str) or not isinstance(one, Iterable) else one
-    if not all(isinstance(tag, str) and tag for tag in flat):
-        raise ConfigurationError("tags must be non-empty strings, e.g. cache.tags('faq', 'v2')")
-    return flat
-
-
-def _forget_after_fork(cache: RedisSemanticCache) -> None:
-    """Arrange that a child process starts afresh.
-
-    It has none of the parent's threads, its locks may have been held by one of them, and the
-    parent's sockets are not its own.
-    """
-    reference = weakref.ref(cache)
-
-    def in_child() -> None:
-        alive = reference()
-        if alive is not None:
-            alive._start_afresh()
-
-    if hasattr(os, "register_at_fork"):
-        os.register_at_fork(after_in_child=in_child)
