@@ -4,6 +4,7 @@ from .admission import Admission, CallAdmission, CompleteAnswers
 from .cache import RedisSemanticCache
 from .configuration import Index, Limits, Sliding
 from .driver.embedder import AwaitedEmbeddings
+from .entry.stored import Entry
 from .errors import CacheUnavailableError, ConfigurationError, SemcacheError
 from .events import Listener
 from .flows.explain import Explanation
@@ -27,6 +28,7 @@ __all__ = [
     "ConfigurationError",
     "Decision",
     "DistancePolicy",
+    "Entry",
     "Explanation",
     "Guard",
     "Index",

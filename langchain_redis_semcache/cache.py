@@ -11,6 +11,7 @@ from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from langchain_core.embeddings import Embeddings
 from typing_extensions import Never, override
 
+from ._administration import Administration
 from ._arguments import (
     checked,
     checked_embeddings,
@@ -21,7 +22,7 @@ from ._arguments import (
     without_urls,
 )
 from ._at_call import AtCall
-from ._blocks import Blocks, flat
+from ._blocks import Blocks
 from ._checks import one_of, seconds
 from ._effects import Flow
 from ._lifetime import Lifetime, forget_after_fork
@@ -54,7 +55,7 @@ __all__ = ["RedisSemanticCache"]
 T = TypeVar("T")
 
 
-class RedisSemanticCache(Lifetime, Blocks, BaseCache):
+class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
     """Answer repeated and paraphrased questions from Redis instead of by the model.
 
     Nothing is connected, embedded or created by the constructor.
@@ -242,22 +243,6 @@ class RedisSemanticCache(Lifetime, Blocks, BaseCache):
         with self._reporter.muted():
             flow = explain(self._core, self._options, prompt, llm_string)
             return await self._drivers.arun(flow, glance=True)
-
-    def delete_entry(self, entry: str) -> bool:
-        """Remove one entry by its key, as hits and `explain` name it; tell whether it was there."""
-        return self._drivers.run(admin.delete_entry(self._core, entry))
-
-    async def adelete_entry(self, entry: str) -> bool:
-        """Remove one entry by its key."""
-        return await self._drivers.arun(admin.delete_entry(self._core, entry))
-
-    def delete_tagged(self, *tags: str | Iterable[str]) -> int:
-        """Remove all entries that carry any of the tags; return how many."""
-        return self._drivers.run(admin.delete_tagged(self._core, flat(tags)))
-
-    async def adelete_tagged(self, *tags: str | Iterable[str]) -> int:
-        """Remove all entries that carry any of the tags; return how many."""
-        return await self._drivers.arun(admin.delete_tagged(self._core, flat(tags)))
 
     def at_call(self, *, behind: bool = False) -> BaseCache:
         """Return a view that keeps the namespace and the options of now, whenever it is used.

@@ -128,6 +128,9 @@ class World:
             return len(fields)
         if name == "HGETALL":
             return dict(entry or {})
+        if name == "SCAN":
+            begins = args[1].removesuffix("*")
+            return [b"0", [k.encode() for k in self.hashes if k.startswith(begins)]]
         if name == "PTTL":
             return self.ttl.get(key, -1) if entry is not None else -2
         if name == "EVAL":

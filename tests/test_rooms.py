@@ -36,6 +36,7 @@ MOST_LINES_OF_A_FUNCTION = 60
 # Modules without a test file of their name.
 TESTED_ELSEWHERE = {
     "__main__.py": "three lines, run by tests/cli/test_main.py",
+    "_administration.py": "through the cache: integration_tests/test_find_and_remove.py",
     "_arguments.py": "through the constructor: tests/test_cache.py",
     "_at_call.py": "a cache to a stream: integration_tests/test_at_call.py",
     "_blocks.py": "through the cache: tests/test_cache.py, integration_tests/test_tags.py",

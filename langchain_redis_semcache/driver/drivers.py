@@ -7,7 +7,7 @@ core expects. What they decide, they decide in the functions that both share.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, TypeVar
 
@@ -130,6 +130,17 @@ class Drivers:
         except StopIteration as stop:
             result: T = stop.value
             return result
+
+    def each(self, flows: Iterable[Flow[Sequence[T]]]) -> Iterator[T]:
+        """Run one flow after the other as their results are asked for."""
+        for flow in flows:
+            yield from self.run(flow)
+
+    async def aeach(self, flows: Iterable[Flow[Sequence[T]]]) -> AsyncIterator[T]:
+        """Do as a task what `each` does."""
+        for flow in flows:
+            for one in await self.arun(flow):
+                yield one
 
     def _quietly(self, flow: Flow[None]) -> None:
         try:

@@ -41,24 +41,24 @@ def setup(core: Core) -> Flow[None]:
         raise CacheUnavailableError(f"the embedder failed: {error.label}") from None
     except VectorError as error:
         raise CacheUnavailableError(f"the embedder returned no usable vector: {error}") from None
-    yield from _send([("PING",)])
+    yield from send([("PING",)])
     if core.settings.create_index:
         dimensions = core.search.dimensions(vector)
         create = core.settings.schema.create(dimensions)
-        yield from _send([create], tolerated=("already exists",))
+        yield from send([create], tolerated=("already exists",))
         core.search.exists(dimensions)
 
 
 def clear(core: Core) -> Flow[None]:
     """Drop the indexes first: deleting is cheap once nothing has to be taken out of them."""
     for index in (yield from _indexes(core)) or ():
-        yield from _send([("FT.DROPINDEX", index)], tolerated=_NO_INDEX)
+        yield from send([("FT.DROPINDEX", index)], tolerated=_NO_INDEX)
     core.search.forget()
     cursor = "0"
     while True:
-        cursor, keys = yield from _scan(core, cursor)
+        cursor, keys = yield from scan(core, cursor)
         if keys:
-            yield from _unlink(keys)
+            yield from unlink(keys)
         if cursor == "0":
             return
 
@@ -66,7 +66,7 @@ def clear(core: Core) -> Flow[None]:
 def delete_entry(core: Core, entry: str) -> Flow[bool]:
     if not isinstance(entry, str) or not entry.startswith(core.settings.schema.root):
         return False
-    (reply,) = yield from _send([("UNLINK", entry)])
+    (reply,) = yield from send([("UNLINK", entry)])
     return bool(reply)
 
 
@@ -83,12 +83,12 @@ def delete_tagged(core: Core, tags: Sequence[str]) -> Flow[int]:
     for index in indexes:
         while True:
             search: Command = ("FT.SEARCH", index, query, "NOCONTENT", "LIMIT", 0, BATCH)
-            (reply,) = yield from _send([search], tolerated=_NO_INDEX)
+            (reply,) = yield from send([search], tolerated=_NO_INDEX)
             if isinstance(reply, ErrorReply):
                 # Just dropped, or on another node of a cluster that does not search as a whole.
                 return deleted + (yield from _delete_tagged_by_scan(core, wanted))
             keys = parse_keys(reply)
-            removed = (yield from _unlink(keys)) if keys else 0
+            removed = (yield from unlink(keys)) if keys else 0
             deleted += removed
             if not removed:  # none left, or only such as have just expired
                 break
@@ -100,9 +100,9 @@ def _delete_tagged_by_scan(core: Core, wanted: set[str]) -> Flow[int]:
     deleted = 0
     cursor = "0"
     while True:
-        cursor, keys = yield from _scan(core, cursor)
+        cursor, keys = yield from scan(core, cursor)
         fields = (
-            (yield from _send([("HGET", key, "tag_ids") for key in keys], ("wrongtype",)))
+            (yield from send([("HGET", key, "tag_ids") for key in keys], ("wrongtype",)))
             if keys
             else []
         )
@@ -111,33 +111,36 @@ def _delete_tagged_by_scan(core: Core, wanted: set[str]) -> Flow[int]:
             for key, value in zip(keys, fields, strict=True)
             if isinstance(value, bytes) and wanted & set(as_text(value).split(","))
         ]
-        deleted += (yield from _unlink(tagged)) if tagged else 0
+        deleted += (yield from unlink(tagged)) if tagged else 0
         if cursor == "0":
             return deleted
 
 
-def _scan(core: Core, cursor: str) -> Flow[tuple[str, list[Any]]]:
-    pattern = f"{core.settings.schema.root}*"
-    (reply,) = yield from _send([("SCAN", cursor, "MATCH", pattern, "COUNT", BATCH)])
+def scan(core: Core, cursor: str, within: str | None = None) -> Flow[tuple[str, list[Any]]]:
+    """Return some keys of this name, or of what is more than that below its root."""
+    pattern = f"{within or core.settings.schema.root}*"
+    (reply,) = yield from send([("SCAN", cursor, "MATCH", pattern, "COUNT", BATCH)])
     return as_text(reply[0]), list(reply[1])
 
 
-def _unlink(keys: Sequence[Any]) -> Flow[int]:
+def unlink(keys: Sequence[Any]) -> Flow[int]:
+    """Remove keys; return how many there were."""
     # One key a command, so that a cluster can send each to its shard.
-    replies = yield from _send([("UNLINK", key) for key in keys])
+    replies = yield from send([("UNLINK", key) for key in keys])
     return sum(reply for reply in replies if isinstance(reply, int))
 
 
 def _indexes(core: Core) -> Flow[list[str] | None]:
     """Return the indexes of this name; None where the server has no search or keeps it from us."""
     root = core.settings.schema.root
-    (reply,) = yield from _send([("FT._LIST",)], tolerated=("unknown command", "permission"))
+    (reply,) = yield from send([("FT._LIST",)], tolerated=("unknown command", "permission"))
     if isinstance(reply, ErrorReply):
         return None
     return sorted(name for name in map(as_text, reply) if name.startswith(root))
 
 
-def _send(commands: Sequence[Command], tolerated: tuple[str, ...] = ()) -> Flow[Sequence[Any]]:
+def send(commands: Sequence[Command], tolerated: tuple[str, ...] = ()) -> Flow[Sequence[Any]]:
+    """Return the replies; raise where there is none, or an error that is not tolerated."""
     try:
         replies: Sequence[Any] = yield Send(commands, timeout=SECONDS)
     except RedisUnavailableError as error:

@@ -214,7 +214,8 @@ class Calls:
         parts = (model.identity, self._way, question.context)
         eligible = scope(schema.embedding_id, namespace, *parts)
         key = schema.key(eligible, question.text)
-        return Reading(question, eligible, key, model.label, model.temperature, model.distinct)
+        about = (model.label, model.temperature, model.distinct, namespace)
+        return Reading(question, eligible, key, *about)
 
     def _refused(self, reading: Reading) -> str | None:
         """Say why nobody or the owner of the cache wants to have this call answered from it."""

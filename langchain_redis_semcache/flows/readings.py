@@ -29,6 +29,7 @@ class Reading:
     temperature: float | None
     distinct: bool
     """False where another model may have the same `llm_string`."""
+    namespace: str = ""
 
 
 class Readings:

@@ -130,6 +130,8 @@ class Store:
         fields[b"scope"] = raw(asked.scope)
         if asked.model:
             fields[b"model"] = raw(asked.model)
+        if asked.reading.namespace:
+            fields[b"namespace"] = raw(asked.reading.namespace)
         if tags := tuple(dict.fromkeys((*options.tags, *asked.reading.question.tags))):
             fields[b"tags"] = raw(", ".join(tags))
             fields[b"tag_ids"] = ",".join(tag_id(tag) for tag in tags).encode()

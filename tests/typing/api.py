@@ -25,6 +25,7 @@ from langchain_redis_semcache import (
     CompleteAnswers,
     Decision,
     DistancePolicy,
+    Entry,
     Explanation,
     Guard,
     Index,
@@ -152,6 +153,17 @@ def looked_after(cache: RedisSemanticCache) -> int:
             return cache.delete_tagged("faq") + was_there
     except CacheUnavailableError:
         return 0
+
+
+def found(cache: RedisSemanticCache) -> int:
+    for entry in cache.entries(text="refund", older=timedelta(days=7), limit=20):
+        shown: Entry | None = cache.get(entry.key)
+        print(shown and (shown.question, shown.answer, shown.age, shown.alias_of))
+    return len(cache.remove(namespace="acme", dry_run=True)) + len(cache.remove("app::1:2:3"))
+
+
+async def found_async(cache: RedisSemanticCache) -> list[Entry]:
+    return [entry async for entry in cache.aentries(tag="faq")] + await cache.aremove(model="m")
 
 
 async def looked_after_async(cache: RedisSemanticCache, model: BaseChatModel) -> int:

@@ -1,0 +1,79 @@
+"""What a cache's owner does by hand: look at what is stored, and undo it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from typing_extensions import Unpack
+
+from ._blocks import flat
+from .entry.stored import Entry, Filters, Wanted, check_limit
+from .flows import admin, entries
+from .flows.lookup import Core
+
+if TYPE_CHECKING:
+    from .driver.drivers import Drivers
+
+
+class Administration:
+    """A cache's methods for its owner; where Redis does not answer they raise."""
+
+    _core: Core
+    _drivers: Drivers
+
+    def entries(self, *, limit: int | None = None, **wanted: Unpack[Filters]) -> Iterator[Entry]:
+        """Find what is stored, of any embedding model of this name, in no order.
+
+        All filters must fit: `text` (these words in question or answer, in any order), `tag`,
+        `model`, `namespace`, and `older` in seconds or a timedelta.
+        """
+        flows = entries.entries(self._core, Wanted(**wanted), check_limit(limit))
+        return self._drivers.each(flows)
+
+    def aentries(
+        self, *, limit: int | None = None, **wanted: Unpack[Filters]
+    ) -> AsyncIterator[Entry]:
+        """Find what `entries` finds: `async for entry in cache.aentries(tag="faq")`."""
+        flows = entries.entries(self._core, Wanted(**wanted), check_limit(limit))
+        return self._drivers.aeach(flows)
+
+    def get(self, key: str) -> Entry | None:
+        """Show one entry by its key, as hits and `explain` name it; None where there is none."""
+        return self._drivers.run(entries.get(self._core, key))
+
+    async def aget(self, key: str) -> Entry | None:
+        """Show one entry by its key."""
+        return await self._drivers.arun(entries.get(self._core, key))
+
+    def remove(
+        self, key: str | None = None, *, dry_run: bool = False, **wanted: Unpack[Filters]
+    ) -> list[Entry]:
+        """Remove one entry, or all that `entries` finds, with their aliases; return them.
+
+        Nothing is removed at a `dry_run`.
+        """
+        return self._drivers.run(entries.remove(self._core, key, Wanted(**wanted), dry_run))
+
+    async def aremove(
+        self, key: str | None = None, *, dry_run: bool = False, **wanted: Unpack[Filters]
+    ) -> list[Entry]:
+        """Remove what `remove` removes."""
+        flow = entries.remove(self._core, key, Wanted(**wanted), dry_run)
+        return await self._drivers.arun(flow)
+
+    def delete_entry(self, entry: str) -> bool:
+        """Remove one entry by its key, as hits and `explain` name it; tell whether it was there."""
+        return self._drivers.run(admin.delete_entry(self._core, entry))
+
+    async def adelete_entry(self, entry: str) -> bool:
+        """Remove one entry by its key."""
+        return await self._drivers.arun(admin.delete_entry(self._core, entry))
+
+    def delete_tagged(self, *tags: str | Iterable[str]) -> int:
+        """Remove all entries that carry any of the tags; return how many."""
+        return self._drivers.run(admin.delete_tagged(self._core, flat(tags)))
+
+    async def adelete_tagged(self, *tags: str | Iterable[str]) -> int:
+        """Remove all entries that carry any of the tags; return how many."""
+        return await self._drivers.arun(admin.delete_tagged(self._core, flat(tags)))

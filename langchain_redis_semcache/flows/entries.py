@@ -1,0 +1,109 @@
+"""Looking at what is stored, and undoing it: by key, by words, by tag, model, namespace or age.
+
+Rule of this module: entries of every embedding model of the name are found, since whoever looks
+for a wrong answer need not have the embedder; an alias goes with its entry. Asked for explicitly,
+so a failure is an exception.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .._effects import Command, Flow, Work, as_text
+from ..entry.stored import FIELDS, Entry, Picked, Wanted, is_entry, read
+from ..errors import ConfigurationError
+from .admin import BATCH, scan, send, unlink
+from .lookup import Core
+
+_GONE = ("wrongtype",)
+
+
+def entries(core: Core, wanted: Wanted, limit: int | None) -> Iterator[Flow[Sequence[Entry]]]:
+    """Return flows to be run one after the other; each finds the entries of one batch."""
+    seen: set[str] = set()  # SCAN may name a key twice
+    cursor: list[str] = ["0"]
+
+    def batch() -> Flow[Sequence[Entry]]:
+        cursor[0], picked = yield from _batch(core, wanted, cursor[0])
+        new = {one.key: one for one in picked.meant if one.key not in seen}
+        chosen = list(new.values())[: None if limit is None else limit - len(seen)]
+        seen.update(one.key for one in chosen)
+        return chosen
+
+    while True:
+        yield batch()
+        if cursor[0] == "0" or (limit is not None and len(seen) >= limit):
+            return
+
+
+def get(core: Core, key: str) -> Flow[Entry | None]:
+    root = core.settings.schema.root
+    if not is_entry(root, key):
+        return None
+    values, ttl = yield from send(_fetch([key]), _GONE)
+    return read(root, key, values, ttl, time.time())
+
+
+def remove(core: Core, key: str | None, wanted: Wanted, dry_run: bool) -> Flow[list[Entry]]:
+    """Find first, then remove: what is told is what has gone, aliases included."""
+    if (key is None) == wanted.anything:
+        raise ConfigurationError(
+            "remove() takes a key or filters, e.g. remove(text='refund'); clear() removes all"
+        )
+    found: dict[str, Entry] = {}
+    within = None
+    if key is not None:
+        one = yield from get(core, key)
+        if one is None:
+            return []
+        found[one.key] = one
+        within = f"{key.rpartition(':')[0]}:"  # its scope: that is where its aliases are
+    aliases: list[Entry] = []
+    cursor = "0"
+    while True:
+        cursor, picked = yield from _batch(core, wanted, cursor, within)
+        # Of aliases nothing but the words is known: they go by the entry that they lead to.
+        aliases += picked.aliases
+        if key is None:
+            found |= {one.key: one for one in picked.meant}
+        if cursor == "0":
+            break
+    # Whoever found a wrong answer by an alias means the answer.
+    for target in {one.alias_of for one in found.values()} - found.keys():
+        one = None if target is None else (yield from get(core, target))
+        if one is not None:
+            found[one.key] = one
+    found |= {one.key: one for one in aliases if one.alias_of in found}
+    keys = list(found)
+    if not dry_run:
+        for start in range(0, len(keys), BATCH):
+            yield from unlink(keys[start : start + BATCH])
+    return list(found.values())
+
+
+def _batch(
+    core: Core, wanted: Wanted, cursor: str, within: str | None = None
+) -> Flow[tuple[str, Picked]]:
+    root = core.settings.schema.root
+    cursor, named = yield from scan(core, cursor, within)
+    keys = [key for key in map(as_text, named) if is_entry(root, key)]
+    if not keys:
+        return cursor, Picked([], [])
+    replies: Sequence[Any] = yield from send(_fetch(keys), _GONE)
+    now = time.time()
+    picked: Picked = yield Work(lambda: wanted.pick(root, keys, replies, now), _size(replies[::2]))
+    return cursor, picked
+
+
+def _size(fetched: Sequence[Any]) -> int:
+    fields = (field for fields in fetched if isinstance(fields, list) for field in fields)
+    return sum(len(field) for field in fields if field)
+
+
+def _fetch(keys: Sequence[str]) -> list[Command]:
+    commands: list[Command] = []
+    for key in keys:
+        commands += [("HMGET", key, *FIELDS), ("PTTL", key)]
+    return commands
