@@ -2,7 +2,7 @@
 
 from .admission import Admission, CallAdmission, CompleteAnswers
 from .cache import RedisSemanticCache
-from .configuration import Index, Limits, Sliding
+from .configuration import Index, Limits, SingleFlight, Sliding
 from .driver.embedder import AwaitedEmbeddings
 from .entry.stored import Entry
 from .errors import CacheUnavailableError, ConfigurationError, SemcacheError
@@ -37,6 +37,7 @@ __all__ = [
     "Policy",
     "RedisSemanticCache",
     "SemcacheError",
+    "SingleFlight",
     "Sliding",
     "Stats",
     "Verified",

@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from .driver.stores import Stores
 from .events import Bypassed
+from .flows.flights import Flight
 from .flows.lookup import Core
 
 __all__ = ["AtCall"]
@@ -37,17 +38,23 @@ class AtCall(BaseCache):
         self._run = run
         self._arun = arun
         self._stores = stores
+        self._together = core.together
+        self._led: Flight | None = None
 
     @override
     def lookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         flow = self._core.lookup(prompt, llm_string, self._options)
         found: RETURN_VAL_TYPE | None = self._run("lookup", flow)
+        if found is None and self._together is not None:
+            self._led = self._run("lookup", self._together.led())
         return found
 
     @override
     async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
         flow = self._core.lookup(prompt, llm_string, self._options)
         found: RETURN_VAL_TYPE | None = await self._arun("lookup", flow)
+        if found is None and self._together is not None:
+            self._led = await self._arun("lookup", self._together.led())
         return found
 
     @override
@@ -56,6 +63,9 @@ class AtCall(BaseCache):
         if self._stores is None:
             self._run("update", flow())
         else:
+            if self._together is not None:
+                self._run("update", self._together.hand_over())
+                self._led = None
             self._stores.store(partial(self._run, "update"), flow)
 
     @override
@@ -64,12 +74,23 @@ class AtCall(BaseCache):
         if self._stores is None:
             await self._arun("update", flow())
         else:
+            if self._together is not None:
+                await self._arun("update", self._together.hand_over())
+                self._led = None
             run, arun = partial(self._run, "update"), partial(self._arun, "update")
             await self._stores.astore(run, arun, flow)
 
     def leave(self, reason: str) -> None:
         """Say that an answer is not stored, and why."""
         self._core.calls.reporter.emit(Bypassed("update", reason))
+
+    def let_go(self) -> None:
+        """Say that the call is over: nobody need wait for an answer that was not stored.
+
+        In whatever task: an abandoned stream is closed by the loop.
+        """
+        if self._together is not None and self._led is not None:
+            self._together.flights.give_up_on(self._led)
 
     @override
     def clear(self, **kwargs: Any) -> None:

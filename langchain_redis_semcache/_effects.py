@@ -82,7 +82,21 @@ class Behind:
     """Makes the flow, where it is run: a loop that ends leaves it to a thread."""
 
 
-Request: TypeAlias = Send | Embed | Work | Ask | Later | Behind
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Say who makes this call: its thread or its task; None where it must not wait for others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Await:
+    """Wait for another call's job; the answer is its result, None where that takes too long."""
+
+    job: Any
+    """A `bounded.threads.Job`."""
+    timeout: float
+
+
+Request: TypeAlias = Send | Embed | Work | Ask | Later | Behind | Caller | Await
 Flow: TypeAlias = Generator[Request, Any, T]
 
 

@@ -27,6 +27,7 @@ from .events import (
     Miss,
     Stored,
     VerifierAsked,
+    Waited,
     Warned,
 )
 from .stats import Stats
@@ -144,7 +145,7 @@ class Reporter:
             "verified": Counter(),
             "audited": Counter(),
         }
-        self._seconds = {"embedding": 0.0, "redis": 0.0, "verifier": 0.0}
+        self._seconds = {"embedding": 0.0, "redis": 0.0, "verifier": 0.0, "waiting": 0.0}
         self._breakers = {"redis": "closed", "store": "closed", "embedding": "closed"}
         self._muted: ContextVar[bool] = ContextVar("semcache_muted", default=False)
         self._said: set[Event] = set()
@@ -200,12 +201,14 @@ class Reporter:
                 semantic_hits=counts["semantic"],
                 hit_rate=hits / max(1, counts["lookups"]),
                 stored=counts["stored"],
+                waited=counts["waited"],
                 embeddings=counts["embedding"],
                 round_trips=counts["redis"],
                 mean_embedding_seconds=seconds["embedding"] / max(1, counts["embedding"]),
                 mean_redis_seconds=seconds["redis"] / max(1, counts["redis"]),
                 mean_verifier_seconds=seconds["verifier"]
                 / max(1, sum(self._reasons["verified"].values())),
+                mean_waiting_seconds=seconds["waiting"] / max(1, counts["waited"]),
                 breakers=dict(self._breakers),
                 **{name: dict(counter) for name, counter in self._reasons.items()},
             )
@@ -229,6 +232,9 @@ class Reporter:
             elif isinstance(event, VerifierAsked):
                 self._seconds["verifier"] += event.seconds
                 self._reasons["verified"][_VERDICTS[event.approved]] += 1
+            elif isinstance(event, Waited):
+                self._seconds["waiting"] += event.seconds
+                self._counts["waited"] += 1
             elif isinstance(event, Audited) and event.why != "check":
                 self._reasons["audited"]["right" if event.right else "wrong"] += 1
             elif isinstance(event, BreakerChanged):

@@ -29,7 +29,7 @@ from ._lifetime import Lifetime, forget_after_fork
 from ._reporter import Reporter
 from ._signals import let_through
 from .admission import Admission, CompleteAnswers
-from .configuration import Index, Limits, Sliding
+from .configuration import Index, Limits, SingleFlight, Sliding
 from .entry.schema import Schema
 from .entry.signing import Signer
 from .errors import ConfigurationError
@@ -88,6 +88,8 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
         signing_key: Secret of at least 16 bytes (or a list of them, the one to sign with first):
             entries that were not signed with one are not served.
         mark_hits: Put where it came from into `response_metadata["semcache"]` of a served message.
+        single_flight: Identical questions at the same moment ask the model once, e.g.
+            `SingleFlight(wait=15)`: see docs/single_flight.md.
         listeners: Called with every event of `langchain_redis_semcache.events`.
     """
 
@@ -111,6 +113,7 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
         index: Index | None = None,
         signing_key: str | bytes | Sequence[str | bytes] | None = None,
         mark_hits: bool = False,
+        single_flight: SingleFlight | None = None,
         listeners: Iterable[Listener] = (),
         **unknown: Never,
     ) -> None:
@@ -119,12 +122,16 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
         from .driver.drivers import Drivers
         from .driver.embedder import Embedder
         from .driver.embedder import embedding_id as identify
+        from .driver.noticing import notice_failures
         from .transport.connect import open_links
 
         for argument in unknown:
             raise unknown_argument(argument)
         limits = checked(Limits, "limits", limits, "Limits(redis=0.5)")
         index = checked(Index, "index", index, "Index(kind='flat')")
+        if single_flight is not None:
+            example = "SingleFlight(wait=15)"
+            checked(SingleFlight, "single_flight", single_flight, example)
         self.name = joined_name(name, prefix)
         embeddings = checked_embeddings(embeddings)
         model = identify(embeddings)
@@ -151,8 +158,11 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
             max_answer_bytes=limits.answer_bytes,
             create_index=index.create,
             signer=None if signing_key is None else Signer(signing_key),
+            single_flight=single_flight,
         )
         self._core = Core(settings, self._reporter, self._options)
+        if self._core.together is not None:
+            notice_failures(self._core.together.flights)
         budget = seconds("redis", limits.redis, "e.g. Limits(redis=0.5)")
         patience = None
         if limits.embedding is not None:
@@ -268,6 +278,7 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
     @override
     def close(self) -> None:
         """Close the connections that this object opened; a passed client stays open."""
+        self._core.land()
         self._drivers.background.settle()
         self._core.drop()
         self._links.sync.close()
@@ -275,6 +286,7 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
     @override
     async def aclose(self) -> None:
         """Close the connections of this event loop and the sync ones."""
+        self._core.land()
         await self._drivers.background.asettle()
         self._core.drop()
         await self._links.aclose()
@@ -287,6 +299,8 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
         self._drivers.background.reset()
         if self._core.learning is not None:
             self._core.learning.start_afresh()
+        if self._core.together is not None:
+            self._core.together.flights.reset()
         self._reporter.lock = threading.Lock()
         self._core.drop()
 

@@ -1,4 +1,4 @@
-"""Arguments of the constructor that are about one subject: limits, the index, a sliding ttl."""
+"""Arguments of the constructor that are about one subject, each an object of its own."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .entry.schema import IndexType
 from .entry.vector import VectorType
 from .errors import ConfigurationError
 
-__all__ = ["Index", "Limits", "Sliding"]
+__all__ = ["Index", "Limits", "SingleFlight", "Sliding"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +68,24 @@ class Index:
                 "embedding_id must be a non-empty string that changes with the embedding model, "
                 f"e.g. Index(embedding_id='minilm-v2'), not {self.embedding_id!r}"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SingleFlight:
+    """Identical questions at the same moment ask the model once: the others wait for its answer.
+
+    Args:
+        wait: Seconds that a call waits for another one's answer, then it asks the model itself.
+        pause: Seconds that nobody waits for a question whose answer did not come: the model
+            failed, the call was cancelled, or the answer may not be stored.
+    """
+
+    wait: float | timedelta = 15.0
+    pause: float | timedelta = 60.0
+
+    def __post_init__(self) -> None:
+        seconds("wait", self.wait, "e.g. SingleFlight(wait=15)")
+        seconds("pause", self.pause, "e.g. SingleFlight(pause=60)")
 
 
 @dataclass(frozen=True)

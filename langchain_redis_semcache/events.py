@@ -20,6 +20,7 @@ __all__ = [
     "Miss",
     "Stored",
     "VerifierAsked",
+    "Waited",
     "Warned",
 ]
 
@@ -123,6 +124,16 @@ class BreakerChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Waited:
+    """A lookup waited for an identical one that was having the model answer."""
+
+    landed: bool
+    """Whether its answer came; otherwise this call went on by itself."""
+    seconds: float
+    entry: str
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """A setting is probably not meant: said once, when the cache is made."""
 
@@ -131,7 +142,16 @@ class Warned:
 
 
 Event: TypeAlias = (
-    Hit | Miss | Stored | Bypassed | Failed | VerifierAsked | Audited | BreakerChanged | Warned
+    Hit
+    | Miss
+    | Stored
+    | Bypassed
+    | Failed
+    | VerifierAsked
+    | Audited
+    | BreakerChanged
+    | Waited
+    | Warned
 )
 
 

@@ -32,6 +32,8 @@ class Stats:
     """Calls of the verifier: "approved", "refused" or "failed"."""
     audited: Mapping[str, int] = field(default_factory=dict)
     """Stored answers that were compared with the model's: "right" or "wrong"."""
+    waited: int = 0
+    """Lookups that waited for an identical one, with `single_flight`."""
     embeddings: int = 0
     """Calls of the embedder."""
     round_trips: int = 0
@@ -41,6 +43,8 @@ class Stats:
     mean_redis_seconds: float = 0.0
     """Per round trip, failed ones included."""
     mean_verifier_seconds: float = 0.0
+    mean_waiting_seconds: float = 0.0
+    """Per lookup that waited."""
     breakers: Mapping[str, str] = field(default_factory=dict)
     """State of the breakers of "redis", "store" (writing to Redis) and "embedding"."""
 
@@ -54,7 +58,7 @@ class Stats:
             f"lookups {self.lookups}: exact hits {self.exact_hits}, semantic hits "
             f"{self.semantic_hits}, misses {by(self.misses)}; hit rate {self.hit_rate:.1%}; stored "
             f"{self.stored}; bypassed {by(self.bypassed)}; failures {by(self.failures)}; "
-            f"vetoes {by(self.vetoes)}; embeddings {self.embeddings} of "
+            f"vetoes {by(self.vetoes)}; waited {self.waited}; embeddings {self.embeddings} of "
             f"{self.mean_embedding_seconds * 1000:.1f} ms each; Redis {self.round_trips} round "
             f"trips of {self.mean_redis_seconds * 1000:.2f} ms each; breakers {states}"
         )

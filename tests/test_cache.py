@@ -52,6 +52,7 @@ NONSENSE: list[tuple[dict[str, Any], str]] = [
     ({"ttl": True}, "ttl .* ttl=86400"),
     ({"ttl": float("nan")}, "ttl .* ttl=86400"),
     ({"ttl": float("inf")}, "ttl .* ttl=86400"),
+    ({"single_flight": True}, r"single_flight=SingleFlight\(wait=15\)"),
     ({"limits": 0.5}, r"limits=Limits\(redis=0.5\)"),
     ({"index": "flat"}, r"index=Index\(kind='flat'\)"),
     ({"name": "a*"}, "name and prefix .* name='support-bot'"),

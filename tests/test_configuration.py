@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from langchain_redis_semcache import CompleteAnswers, ConfigurationError, Index, Limits, Sliding
+from langchain_redis_semcache import (
+    CompleteAnswers,
+    ConfigurationError,
+    Index,
+    Limits,
+    SingleFlight,
+    Sliding,
+)
 
 
 @pytest.mark.parametrize(
@@ -25,6 +32,8 @@ from langchain_redis_semcache import CompleteAnswers, ConfigurationError, Index,
         (Index, {"create": "no"}, "create must be True or False"),
         (Index, {"embedding_id": ""}, r"Index\(embedding_id='minilm-v2'\)"),
         (Index, {"embedding_id": 7}, r"Index\(embedding_id='minilm-v2'\)"),
+        (SingleFlight, {"wait": 0}, r"wait .* SingleFlight\(wait=15\)"),
+        (SingleFlight, {"pause": None}, r"pause .* SingleFlight\(pause=60\)"),
         (Sliding, {"ttl": 0}, r"ttl=Sliding\(3600\)"),
         (Sliding, {"ttl": True}, r"ttl=Sliding\(3600\)"),
         (CompleteAnswers, {"max_temperature": "hot"}, "max_temperature=0"),

@@ -15,6 +15,7 @@ from langchain_redis_semcache.events import (
     Hit,
     Miss,
     Stored,
+    Waited,
 )
 
 EVENTS: list[Event] = [
@@ -25,6 +26,8 @@ EVENTS: list[Event] = [
     Stored("k", 10),
     Bypassed("lookup", "bypass"),
     Failed("lookup", "redis", "TimeoutError"),
+    Waited(True, 0.5, "k"),
+    Waited(False, 1.5, "k"),
     BreakerChanged("redis", "open"),
 ]
 PRIVATE = {"prompt", "question", "answer", "text", "response", "url", "message"}

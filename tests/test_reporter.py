@@ -37,6 +37,8 @@ def test_stats() -> None:
         stored=1,
         bypassed={"bypass": 1},
         failures={"redis": 1},
+        waited=2,
+        mean_waiting_seconds=1.0,
         embeddings=1,
         round_trips=2,
         mean_embedding_seconds=0.5,

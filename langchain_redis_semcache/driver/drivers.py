@@ -6,6 +6,8 @@ core expects. What they decide, they decide in the functions that both share.
 
 from __future__ import annotations
 
+import asyncio
+import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,7 +17,9 @@ from .._effects import (
     LARGE,
     OVERLOADED,
     Ask,
+    Await,
     Behind,
+    Caller,
     Embed,
     Flow,
     Later,
@@ -25,7 +29,7 @@ from .._effects import (
 )
 from .._reporter import Reporter
 from .._signals import let_through
-from ..bounded.awaited import in_time
+from ..bounded.awaited import awaited, in_time, within
 from ..bounded.breaker import Breaker, OverloadedError, State, SuspendedError
 from ..bounded.callables import is_late
 from ..bounded.threads import Workers
@@ -89,6 +93,11 @@ class Drivers:
                     elif isinstance(request, Behind):
                         self.background.stores.store(self._quietly, request.make)
                         reply = None
+                    elif isinstance(request, Caller):
+                        reply = _this_thread()
+                    elif isinstance(request, Await):
+                        job = request.job
+                        reply = job.result() if job.wait(request.timeout) else None
                     else:
                         reply = request.function()
                 except Exception as error:
@@ -121,6 +130,10 @@ class Drivers:
                         stores, make = self.background.stores, request.make
                         await stores.astore(self._quietly, self._aquietly, make)
                         reply = None
+                    elif isinstance(request, Caller):
+                        reply = asyncio.current_task()
+                    elif isinstance(request, Await):
+                        reply = await _waited(request)
                     else:
                         reply = await self._awork(request)
                 except Exception as error:
@@ -200,6 +213,24 @@ class Drivers:
             return await in_time(self.computing, request.function, WORK_SECONDS)
         except Exception as error:
             raise TimeoutError if is_late(error) else error from None
+
+
+def _this_thread() -> threading.Thread | None:
+    """Return this thread, unless it has a loop: what its tasks have under way could not end."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return threading.current_thread()
+    return None
+
+
+async def _waited(request: Await) -> Any:
+    try:
+        return await within(request.timeout, awaited(request.job))
+    except Exception as error:
+        if is_late(error):
+            return None
+        raise
 
 
 def _unavailable(error: Exception) -> RedisUnavailableError:

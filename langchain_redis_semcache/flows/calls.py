@@ -21,6 +21,7 @@ from .._effects import (
 from .._reporter import Reporter
 from .._signals import let_through
 from ..admission import Admission, CallAdmission
+from ..configuration import SingleFlight
 from ..entry.candidate import Candidate
 from ..entry.schema import Schema
 from ..entry.signing import Signer
@@ -63,6 +64,7 @@ class Settings:
     max_answer_bytes: int
     create_index: bool
     signer: Signer | None
+    single_flight: SingleFlight | None = None
 
 
 @dataclass(slots=True)

@@ -24,10 +24,12 @@ from .agreement import FIELDS, SIGNED_FIELDS, Agreeing
 from .audit import CHECK, Learning
 from .calls import Asked, Calls, Judged, Result, Settings
 from .exact import ExactLookup
+from .flights import Ticket
 from .options import CallOptions, OptionStack, read_now
 from .scopes import KnownScopes
 from .search import SearchIndex
 from .serve import Server
+from .together import Together
 from .update import Store
 from .verify import Verification
 
@@ -67,7 +69,11 @@ class Core:
         self._exact = ExactLookup(
             self.calls, self._server, self.search, self._scopes, tuple(fields), self.learning
         )
-        self._store = Store(self.calls, self.search, self._scopes)
+        self.together: Together | None = None
+        if settings.single_flight is not None:
+            self.together = Together(self.calls, self._exact, settings.single_flight)
+        flights = None if self.together is None else self.together.flights
+        self._store = Store(self.calls, self.search, self._scopes, flights)
         self._reporter = reporter
         self._options = options
 
@@ -84,15 +90,23 @@ class Core:
     def lookup(
         self, prompt: str, llm_string: str, options: CallOptions | None = None
     ) -> Flow[list[Generation] | None]:
-        result = yield from self.look(prompt, llm_string, options or self._options.current())
+        options = options or self._options.current()
+        ticket = None
+        if self.together is not None:
+            ticket = yield from self.together.begin(options)
+        result = yield from self.look(prompt, llm_string, options, ticket)
         result = yield from self._second_look(result)
+        if self.together is not None and ticket is not None:
+            self.together.end(ticket, result)
         hit = result.event
         self._reporter.emit(hit)
         if isinstance(hit, Hit) and result.refresh is not None:
             yield from self._refresh_ttl(hit.entry, result.refresh)
         return result.generations
 
-    def look(self, prompt: str, llm_string: str, options: CallOptions) -> Flow[Result]:
+    def look(
+        self, prompt: str, llm_string: str, options: CallOptions, ticket: Ticket | None = None
+    ) -> Flow[Result]:
         """Find the answer to a call; the event says why there is or is none."""
         if not options.lookup:
             return Result(None, Bypassed("lookup", options.reason))
@@ -101,6 +115,8 @@ class Core:
             return Result(None, asked)
         try:
             result = yield from self._exact.look(asked)
+            if self.together is not None and ticket is not None:
+                result = yield from self.together.look(asked, ticket, result)
             if result is None:
                 result = yield from self._semantic(asked)
         except RedisUnavailableError as error:
@@ -244,6 +260,11 @@ class Core:
             yield from self.learning.compare(event.entry, generations)
         if isinstance(event, Stored) and self._agreeing is not None:
             yield from self._agreeing.compare(event.entry, generations)
+
+    def land(self) -> None:
+        """Let go of those who wait for another call: the cache is being closed."""
+        if self.together is not None:
+            self.together.flights.release()
 
     def drop(self) -> None:
         """Forget what was asked and answered lately: the entries are gone, or the cache is."""

@@ -19,6 +19,7 @@ from ..entry.scripts import extend
 from ..events import Bypassed, Miss, Stored
 from ..question.digest import raw
 from .calls import Asked, Calls
+from .flights import Flights
 from .options import CallOptions
 from .scopes import KnownScopes
 from .search import SearchIndex
@@ -27,11 +28,18 @@ from .search import SearchIndex
 class Store:
     """The update flow of one cache."""
 
-    def __init__(self, calls: Calls, search: SearchIndex, scopes: KnownScopes) -> None:
+    def __init__(
+        self,
+        calls: Calls,
+        search: SearchIndex,
+        scopes: KnownScopes,
+        flights: Flights | None = None,
+    ) -> None:
         self._calls = calls
         self._settings = calls.settings
         self._search = search
         self._scopes = scopes
+        self._flights = flights
         self._embeds_first = False
         """Scripts are refused: a vector has to be stored with its entry."""
 
@@ -46,6 +54,18 @@ class Store:
             return None
         if isinstance(asked, Bypassed):
             return asked
+        event: Stored | Bypassed | None = None
+        try:
+            event = yield from self._store(asked, generations)
+        finally:
+            if self._flights is not None:
+                ended = self._flights.stored if isinstance(event, Stored) else self._flights.failed
+                ended(asked.key)
+        return event
+
+    def _store(
+        self, asked: Asked, generations: Sequence[Generation]
+    ) -> Flow[Stored | Bypassed | None]:
         refusal = self._settings.admission(asked.text, generations)
         if refusal is not None:
             return Bypassed("update", refusal)

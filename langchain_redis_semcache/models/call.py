@@ -89,6 +89,11 @@ class Question:
         if tell is not None:
             tell(reason)
 
+    def let_go(self) -> None:
+        """Say that the call is over, to a cache in which others may be waiting for it."""
+        if hasattr(self.call.cache, "let_go"):
+            self.call.cache.let_go()
+
 
 @dataclass
 class Withheld(BaseCache):

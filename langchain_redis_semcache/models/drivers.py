@@ -39,6 +39,7 @@ def run(
         flow.close()
         if hasattr(source, "close"):
             source.close()
+        question.let_go()
 
 
 async def arun(
@@ -67,6 +68,7 @@ async def arun(
         flow.close()
         if hasattr(source, "aclose"):
             await source.aclose()
+        question.let_go()
 
 
 def _next(flow: Flow, reply: Any) -> Any:
