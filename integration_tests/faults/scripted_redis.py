@@ -119,6 +119,11 @@ def resp(value: Any) -> _Value:
     return _Value(value)
 
 
+def nothing(command: Command) -> _Value:
+    """The reply to HMGET of a key that does not exist."""
+    return resp([None] * (len(command) - 2))
+
+
 def in_turn(*replies: RawReply | _Value) -> Callable[[Command], RawReply | _Value]:
     """The first reply at the first call, and so on; the last one for ever."""
     left = list(replies)

@@ -18,7 +18,7 @@ from redis.credentials import CredentialProvider
 from integration_tests.faults.conftest import MakeApplication, MakeBoth
 from integration_tests.faults.harness import Application, LoopInThread, eventually, new_question
 from integration_tests.faults.proxy import FaultProxy
-from integration_tests.faults.scripted_redis import ScriptedRedis, in_turn, resp
+from integration_tests.faults.scripted_redis import ScriptedRedis, in_turn, nothing, resp
 from integration_tests.faults.servers import RawServer
 from integration_tests.support import LLM, asked, told
 from langchain_redis_semcache import Limits
@@ -383,7 +383,7 @@ def test_cluster_that_searches_as_a_whole(make_app: MakeApplication, way: str) -
                 "CLUSTER": resp(slots),
                 "COMMAND": resp([[c, -2, [], 1, 1, 1] for c in ("hmget", "hset", "unlink")]),
                 "INFO": resp("cluster_enabled:1\r\n"),
-                "HMGET": resp([None, None]),
+                "HMGET": nothing,
                 "FT.SEARCH": in_turn("-ERR x: no such index", resp([0])),
                 "FT.CREATE": "+OK",
                 "HSET": resp(5),

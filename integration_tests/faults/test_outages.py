@@ -28,6 +28,7 @@ from integration_tests.faults.scripted_redis import (
     ScriptedRedis,
     encode,
     in_turn,
+    nothing,
     resp,
 )
 from langchain_redis_semcache import Limits, Sliding
@@ -123,7 +124,7 @@ def test_error_replies_to_everything(error: str, make_app: MakeApplication) -> N
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.split()[0])
 def test_error_replies_to_writes(error: str, make_app: MakeApplication) -> None:
     """A server that refuses to write loses no answer and stops no reading."""
-    script = {"HMGET": resp([None, None]), "FT.SEARCH": resp([0]), "HSET": error, "UNLINK": error}
+    script = {"HMGET": nothing, "FT.SEARCH": resp([0]), "HSET": error, "UNLINK": error}
     with ScriptedRedis(script) as server:  # type: ignore[arg-type]
         app = make_app(server.url)
         for _ in range(3):
@@ -137,7 +138,7 @@ def test_error_replies_to_writes(error: str, make_app: MakeApplication) -> None:
 @pytest.mark.parametrize("command", ["HMGET", "FT.SEARCH", "EXEC"])
 def test_replies_of_a_wrong_kind(command: str, reply: object, make_app: MakeApplication) -> None:
     """A reply that no Redis would send is a miss or a lost store, never an exception."""
-    script = {"HMGET": resp([None, None]), "FT.SEARCH": resp([0]), "HSET": resp(1)}
+    script = {"HMGET": nothing, "FT.SEARCH": resp([0]), "HSET": resp(1)}
     with ScriptedRedis({**script, command: reply}, default=resp(1)) as server:  # type: ignore[dict-item]
         app = make_app(server.url, limits=Limits(redis=0.2))
         assert not app(new_question())
@@ -150,7 +151,7 @@ def test_a_reply_too_many(make_app: MakeApplication) -> None:
     stolen = [answer.encode([Generation(text="another question's answer")]), b"1.0"]
     script: dict[str, Any] = {
         # All further replies come one command late: the next HMGET would get that of EXEC.
-        "HMGET": lambda command: encode([None, None]) + encode(stolen),
+        "HMGET": lambda command: encode([None] * (len(command) - 2)) + encode(stolen),
         "FT.SEARCH": resp([0]),
         "EXEC": resp(stolen),
     }
@@ -353,7 +354,7 @@ def test_out_of_memory(make_app: MakeApplication, scratch: EmbeddedRedis) -> Non
 def test_loading(make_app: MakeApplication) -> None:
     """A server that reads its data first is used once it is ready."""
     loading = "-LOADING Redis is loading the dataset in memory"
-    with ScriptedRedis({"HMGET": in_turn(loading, loading, resp([None, None]))}) as server:
+    with ScriptedRedis({"HMGET": in_turn(loading, loading, resp([None] * 5))}) as server:
         server.script |= {"FT.SEARCH": resp([0]), "FT.CREATE": "+OK", "HSET": resp(5)}
         server.script |= {"UNLINK": resp(0)}
         app = make_app(server.url)

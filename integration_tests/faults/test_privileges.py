@@ -136,7 +136,7 @@ def test_keys_of_others_are_out_of_reach(
 def test_handshake_commands_denied(query: str, make_app: MakeApplication) -> None:
     """A server or proxy that refuses CLIENT SETINFO, and even CLIENT as a whole, does no harm."""
     denied = "-NOPERM this user has no permissions to run the 'client|setinfo' command"
-    script = {"CLIENT": denied, "HMGET": resp([None, None]), "FT.SEARCH": resp([0])}
+    script = {"CLIENT": denied, "HMGET": resp([None] * 5), "FT.SEARCH": resp([0])}
     with ScriptedRedis({**script, "HSET": resp(5)}, default=resp(1)) as server:
         app = make_app(server.url + query)
         app.do("lookup", asked("?"), LLM)
