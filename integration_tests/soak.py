@@ -2,7 +2,8 @@
 
     python -m integration_tests.soak --minutes 10 --processes 3
 
-Each process asks through sync threads and through an event loop, and checks every answer. Between
+Each process asks for several tenants, under several system prompts, through sync threads and
+through several event loops at once, and checks question, scope and tenant of every answer. Between
 it and a server of its own stands the fault proxy. At the end: calls, wrong answers, exceptions
 (both must be 0), the worst delay that a lookup or an update added, and the connections left.
 """
@@ -26,6 +27,9 @@ from pathlib import Path
 from typing import Any
 
 import redis
+from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+from pydantic import Field
 
 from integration_tests.faults.harness import BUDGET, TimedCache, WordEmbeddings
 from integration_tests.faults.proxy import FaultProxy
@@ -33,6 +37,10 @@ from integration_tests.support import Parrot, eventually, parroted
 from langchain_redis_semcache.embedded import EmbeddedRedis
 
 NAME = "soak"
+TENANTS = ("", "one", "two")
+SYSTEMS = ("Be brief.", "Be kind.", "Be both.")
+LOOPS = 2
+"""Event loops at once in each process."""
 ALLOWED = BUDGET + 1.5
 """Seconds per lookup or update: the budget and what busy cores add."""
 
@@ -44,77 +52,106 @@ def question(dice: random.Random) -> str:
     return f"{dice.choice(('', 'please '))}tell me about {words}"
 
 
-def is_right(asked: str, answer: str) -> bool:
-    plain = asked.removeprefix("please ")
-    return answer in (parroted(plain), parroted(f"please {plain}"))
+class TenantParrot(Parrot):
+    """A parrot that names whom it speaks for, which no part of its parameters does."""
+
+    tenant: str = Field(default="", exclude=True)
+
+    def _generate(self, *args: Any, **kwargs: Any) -> ChatResult:
+        result = super()._generate(*args, **kwargs)
+        for generation in result.generations:
+            generation.message.content = f"{self.tenant}: {generation.message.text}"
+        return ChatResult(generations=[ChatGeneration(message=result.generations[0].message)])
+
+
+class Call:
+    """One call of a tenant under a system prompt."""
+
+    def __init__(self, dice: random.Random, models: dict[str, TenantParrot]) -> None:
+        self.tenant = dice.choice(list(models))
+        self.system = dice.choice(SYSTEMS)
+        self.asked = question(dice)
+        self.messages = [SystemMessage(self.system), HumanMessage(self.asked)]
+
+    def is_right(self, answer: str) -> bool:
+        plain = self.asked.removeprefix("please ")
+        return answer in {
+            f"{self.tenant}: {parroted(text, self.system)}" for text in (plain, f"please {plain}")
+        }
 
 
 def worker(url: str, seconds: float, seed: int) -> dict[str, Any]:
     """Ask until the time is over; what became of it."""
     logging.getLogger("langchain_redis_semcache").setLevel(logging.CRITICAL)
-    cache = TimedCache(WordEmbeddings(), url, name=NAME, ttl=120)
-    model = Parrot(cache=cache)
+    caches = [TimedCache(WordEmbeddings(), url, name=NAME, ttl=120, namespace=t) for t in TENANTS]
+    models = {
+        tenant: TenantParrot(tenant=tenant, cache=cache)
+        for tenant, cache in zip(TENANTS, caches, strict=True)
+    }
     end = time.monotonic() + seconds
     results: Counter[str] = Counter()
     problems: list[str] = []
 
-    def record(asked: str, answer: Any) -> None:
+    def record(call: Call, answer: Any) -> None:
         results["calls"] += 1
         if isinstance(answer, BaseException):
             results["exceptions"] += 1
             problems.append(repr(answer))
-        elif not is_right(asked, answer.text):
+        elif not call.is_right(answer.text):
             results["wrong"] += 1
-            problems.append(f"{asked!r}: {answer.text!r}")
+            problems.append(f"{call.tenant}, {call.system!r}, {call.asked!r}: {answer.text!r}")
 
     def in_thread(number: int) -> None:
         dice = random.Random(f"{seed} thread {number}")
         while time.monotonic() < end:
-            asked = question(dice)
+            call = Call(dice, models)
             try:
-                record(asked, model.invoke(asked))
+                record(call, models[call.tenant].invoke(call.messages))
             except Exception as error:
-                record(asked, error)
+                record(call, error)
             time.sleep(dice.random() * 0.02)
 
-    async def in_loop() -> None:
-        dice = random.Random(f"{seed} loop")
+    async def in_loop(number: int) -> None:
+        dice = random.Random(f"{seed} loop {number}")
         while time.monotonic() < end:
-            asked = [question(dice) for _ in range(dice.randrange(1, 8))]
-            calls = [asyncio.ensure_future(model.ainvoke(one)) for one in asked]
+            made = [Call(dice, models) for _ in range(dice.randrange(1, 8))]
+            calls = [asyncio.ensure_future(models[c.tenant].ainvoke(c.messages)) for c in made]
             if dice.random() < 0.05:  # a client that goes away
                 await asyncio.sleep(dice.random() * 0.01)
                 calls[0].cancel()
             answers = await asyncio.gather(*calls, return_exceptions=True)
-            for one, answer in zip(asked, answers, strict=True):
+            for one, answer in zip(made, answers, strict=True):
                 if not isinstance(answer, asyncio.CancelledError):
                     record(one, answer)
             await asyncio.sleep(dice.random() * 0.02)
 
-    def loops() -> None:
+    def loops(number: int) -> None:
         while time.monotonic() < end - 1:  # a new loop now and then
-            asyncio.run(asyncio.wait_for(in_loop(), max(1.0, min(30.0, end - time.monotonic()))))
+            asyncio.run(
+                asyncio.wait_for(in_loop(number), max(1.0, min(30.0, end - time.monotonic())))
+            )
 
-    def patient_loops() -> None:
+    def patient_loops(number: int) -> None:
         try:
-            loops()
+            loops(number)
         except asyncio.TimeoutError:
             if time.monotonic() < end - 1:
-                patient_loops()
+                patient_loops(number)
 
     threads = [threading.Thread(target=in_thread, args=(n,)) for n in range(2)]
-    threads.append(threading.Thread(target=patient_loops))
+    threads += [threading.Thread(target=patient_loops, args=(n,)) for n in range(LOOPS)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    stats = cache.stats
-    cache.close()
-    delays = sorted(cache.delays)
+    stats = [cache.stats for cache in caches]
+    for cache in caches:
+        cache.close()
+    delays = sorted(delay for cache in caches for delay in cache.delays)
     return {
         **results,
-        "hits": stats.hits,
-        "failures": sum(stats.failures.values()),
+        "hits": sum(one.hits for one in stats),
+        "failures": sum(sum(one.failures.values()) for one in stats),
         "worst": delays[-1],
         "p99": delays[len(delays) * 99 // 100],
         "problems": problems[:5],
@@ -134,6 +171,10 @@ def faults(server: EmbeddedRedis, proxy: FaultProxy) -> dict[str, Callable[[], N
         "writes hang": proxy.block_writes,
         "idle closed": proxy.close_idle,
         "cut": lambda: proxy.cut_after(200),
+        "doubled": lambda: proxy.disorder("double", 0.1),
+        "dropped": lambda: proxy.disorder("drop", 0.02),
+        "swapped": lambda: proxy.disorder("swap", 0.1),
+        "flows forgotten": proxy.forget_flows,
         "flushall": lambda: client.flushall(),
         "index dropped": lambda: _drop_indexes(client),
         "stopped": lambda: os.kill(server.pid, signal.SIGSTOP),

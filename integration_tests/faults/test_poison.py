@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import random
+import threading
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -16,11 +17,12 @@ from langchain_core.messages import AIMessage, ChatMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from integration_tests.faults.conftest import MakeApplication
-from integration_tests.faults.harness import Application, new_question
+from integration_tests.faults.harness import Application, eventually, new_question
 from integration_tests.faults.proxy import FaultProxy
 from integration_tests.faults.test_data import stored
 from integration_tests.support import LLM, asked, told
 from langchain_redis_semcache.errors import SemcacheError
+from langchain_redis_semcache.events import BreakerChanged
 
 TEMPLATE = {
     "lc": 1,
@@ -311,3 +313,32 @@ def test_the_environment_is_not_read(redis_url: str, name: str) -> None:
     finally:
         os.environ = before  # noqa: B003
     assert not [key for key in looked if "CANARY" in key]
+
+
+@pytest.mark.parametrize("field", ["response", "prompt"])
+def test_oversized(
+    make_app: MakeApplication, redis_url: str, server: redis.Redis, field: str
+) -> None:
+    """An entry of a hundred megabytes costs its own question something; others go on meanwhile."""
+    app = make_app(redis_url)
+    known, question = new_question(), new_question()
+    stored(app, known)
+    server.hset(stored(app, question), field, b"x" * 100_000_000)
+    app.events.clear()
+    over = threading.Event()
+
+    def others() -> None:
+        while not over.is_set():
+            app.cache.lookup(asked(known), app.model._get_llm_string())
+
+    traffic = threading.Thread(target=others)
+    traffic.start()
+    try:
+        assert not app(question)
+        eventually(lambda: app(question))
+    finally:
+        over.set()
+        traffic.join()
+    opened = [e for e in app.events if isinstance(e, BreakerChanged) and e.state == "open"]
+    assert [e.subject for e in opened if e.subject == "redis"] == []
+    assert app(known)
