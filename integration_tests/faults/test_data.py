@@ -218,8 +218,6 @@ def test_corrupted_entries_are_healed(
 
 
 ODD_FIELDS: dict[str, dict[str, bytes | None]] = {
-    "no prompt": {"prompt": None},
-    "prompt is no text": {"prompt": b"\xff\xfe\x00"},
     "no time": {"created_at": None},
     "time is no number": {"created_at": b"yesterday"},
     "time is infinite": {"created_at": b"1e999"},
@@ -252,9 +250,23 @@ def test_a_huge_question(make_app: MakeApplication, redis_url: str, server: redi
     app = make_app(redis_url)
     question = new_question()
     server.hset(stored(app, question), "prompt", b"x" * 5_000_000)
-    assert app(question)
     assert not app(f"please {question}")
     assert app.failures() == ["entry: TooLong"]
+
+
+@pytest.mark.parametrize("prompt", [None, b"\xff\xfe\x00", b"another question", b"x" * 5_000_000])
+def test_an_entry_of_another_question(
+    prompt: bytes | None, make_app: MakeApplication, redis_url: str, server: redis.Redis
+) -> None:
+    """An entry that does not say what its key says is not served, and is stored anew."""
+    app = make_app(redis_url)
+    question = new_question()
+    entry = stored(app, question)
+    server.hdel(entry, "prompt") if prompt is None else server.hset(entry, "prompt", prompt)
+    assert not app(question)
+    assert app(question)
+    assert app.failures() == ["redis: ForeignReply"]
+    assert set(app.cache.stats.breakers.values()) == {"closed"}
 
 
 def test_another_dimension(make_app: MakeApplication, redis_url: str) -> None:

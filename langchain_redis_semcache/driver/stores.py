@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import time
 import weakref
 from collections.abc import Callable, Coroutine
 from typing import Any
@@ -73,4 +74,7 @@ class Stores:
 def _wait(stores: weakref.ref[Stores]) -> None:
     alive = stores()
     if alive is not None:
-        wait(alive.jobs, EXIT_SECONDS)
+        until = time.monotonic() + EXIT_SECONDS
+        # A store may begin another one, of its vector.
+        while alive.jobs and (left := until - time.monotonic()) > 0:
+            wait(alive.jobs, left)
