@@ -8,6 +8,9 @@ ours. Model and embedder sleep; the embedder knows which questions mean the same
 dump that langchain-redis embeds as well as for the question: so this says nothing about which cache
 serves right answers, only what each costs. (With real embeddings of the dump, most unrelated
 questions are hits: see docs/quality.md.)
+
+Then conversations of six turns each under a system prompt, all of them new: every turn is a context
+of its own, in which nothing can be near.
 """
 
 from __future__ import annotations
@@ -21,7 +24,7 @@ from typing import Any
 from _bench import Instant, Report, Space, arguments, prompt, quiet, server, text
 from langchain_core.caches import BaseCache
 from langchain_core.language_models import SimpleChatModel
-from langchain_core.messages import BaseMessage
+from langchain_core.messages import BaseMessage, HumanMessage, SystemMessage
 from langchain_core.output_parsers import StrOutputParser
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_redis import RedisSemanticCache as LangChainRedis
@@ -32,6 +35,7 @@ from langchain_redis_semcache import RedisSemanticCache
 MODEL_SECONDS = 0.7
 EMBEDDER_SECONDS = 0.08
 USERS = 8
+TURNS = 6
 _SPACING = 4 * USERS
 """A question is asked again only after so many others: its answer has been stored by then."""
 
@@ -109,6 +113,24 @@ def play(calls: list[tuple[str, str]], cache: BaseCache | None) -> dict[str, Any
     }
 
 
+def converse(count: int, cache: BaseCache | None) -> dict[str, Any]:
+    """Have conversations, several at a time; return the latencies of their turns."""
+    model = Sleeper(cache=cache if cache is not None else False, calls=[])
+    found: list[float] = []
+
+    def one(number: int) -> None:
+        messages: list[BaseMessage] = [SystemMessage("You are a helpful assistant.")]
+        for turn in range(TURNS):
+            messages.append(HumanMessage(text(number * TURNS + turn, 0)))
+            started = time.perf_counter()
+            messages.append(model.invoke(messages))
+            found.append((time.perf_counter() - started) * 1e6)
+
+    with quiet(), ThreadPoolExecutor(USERS) as pool:
+        list(pool.map(one, range(count)))
+    return {"times": found, "model_calls": len(model.calls)}
+
+
 def main() -> None:
     parser = arguments(__doc__, "0", quick="0")
     parser.add_argument("--calls", type=int, default=400)
@@ -141,6 +163,18 @@ def main() -> None:
                 embedding_calls=embedder.calls,
                 wrong_answers=result["wrong_answers"],
                 calls=count,
+            )
+            embedder.calls = 0
+            talked = converse(count // (2 * TURNS), cache)
+            samples.setdefault("conversation", {})[name] = talked["times"]
+            if isinstance(cache, RedisSemanticCache):
+                cache.close()  # waits for what is embedded behind the calls
+            turns = len(talked["times"])
+            report.note(
+                f"conversations/{name}",
+                turns=turns,
+                model_calls=talked["model_calls"],
+                embeddings_per_turn=round(embedder.calls / turns, 2),
             )
     for kind, variants in samples.items():
         report.add(kind, variants, "no cache")
