@@ -32,7 +32,7 @@ async def test_turns(
         with watched(server) as traffic:
             assert await do(cache.lookup, asked(*messages), LLM) is None
         assert len(embeddings.texts) == before
-        assert traffic.commands == {"hmget": 1, "ft.search": 1}
+        assert traffic.commands == {"hmget": 1, "ft.aggregate": 1}
         assert traffic.round_trips == 1
         await do(cache.update, asked(*messages), LLM, told(f"It is {turn}"))
         messages.append(AIMessage(f"It is {turn}"))

@@ -141,6 +141,9 @@ class World:
         if name == "FT.CREATE":
             self.indexes.add(key)
             return b"OK"
+        if name == "FT.AGGREGATE":
+            scopes = {e["scope"].decode() for e in self.hashes.values() if "vector" in e}
+            return [int(args[0][8:-1] in scopes)] if key in self.indexes else NO_INDEX
         assert name == "FT.SEARCH", name
         return self._search(key, *args) if key in self.indexes else NO_INDEX
 
@@ -159,10 +162,6 @@ class World:
 
     def _search(self, _: str, query: str, *args: Any) -> list[Any]:
         scope = re.search(r"@scope:\{(\w+)\}", query)
-        if "KNN" not in query:
-            assert scope is not None
-            ours = scope[1].encode()
-            return [sum("vector" in e and e["scope"] == ours for e in self.hashes.values())]
         limit = int(query.split("KNN ")[1].split()[0])
         distance_as = query.split(" AS ")[1].rstrip("]").encode()
         asked = unpack(args[3], "float32")

@@ -17,10 +17,10 @@ from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.errors import CacheUnavailableError
 
 # As in docs/operations.md.
-USE = "-@all +hmget +hset +unlink +pexpire +multi +exec +eval +ft.search"
+USE = "-@all +hmget +hset +unlink +pexpire +multi +exec +eval +ft.search +ft.aggregate"
 CREATE = f"{USE} +ft.create"
 ADMINISTER = f"{CREATE} +ft._list +ft.dropindex +scan +hget +ping"
-READ = "-@all +hmget +ft.search"
+READ = "-@all +hmget +ft.search +ft.aggregate"
 
 
 @pytest.fixture(scope="module")

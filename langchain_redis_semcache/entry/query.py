@@ -42,8 +42,8 @@ class Search:
         return self._search(f"@scope:{{{scope}}}", vector, distance)
 
     def count(self, scope: str) -> Command:
-        """Return what counts the entries of one scope."""
-        return ("FT.SEARCH", self.index, f"@scope:{{{scope}}}", "LIMIT", 0, 0, "DIALECT", 2)
+        """Return what tells whether a scope has an entry: FT.SEARCH would count all there are."""
+        return ("FT.AGGREGATE", self.index, f"@scope:{{{scope}}}", "LIMIT", 0, 1, "DIALECT", 2)
 
     def _search(self, where: str, vector: bytes, distance: str) -> Command:
         # The exact search within a scope has no use for a width.
@@ -106,7 +106,7 @@ def is_exhausted(reply: Any, distance: str, threshold: float, candidates: int = 
 
 
 def parse_count(reply: Any) -> int | None:
-    """Read how many documents a search found, in either protocol."""
+    """Read how many documents were found, in either protocol; zero is exact."""
     if isinstance(reply, Mapping):
         reply = [_get(reply, "total_results")]
     elif isinstance(reply, (list, tuple)) and reply and text(reply[0]):  # RESP3 read as pairs

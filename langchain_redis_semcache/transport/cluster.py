@@ -12,7 +12,8 @@ from typing import Any
 
 from .._effects import Command, ErrorReply, as_text
 
-KEYLESS = frozenset({"FT.CREATE", "FT.DROPINDEX", "FT.SEARCH", "FT._LIST", "PING", "SCAN"})
+_ANY_NODE = ("FT.AGGREGATE", "FT.CREATE", "FT.SEARCH")
+KEYLESS = frozenset({*_ANY_NODE, "FT.DROPINDEX", "FT._LIST", "PING", "SCAN"})
 
 Plan = Generator[tuple[str, Command], Any, Any]
 
@@ -26,7 +27,7 @@ def plan(command: Command, primaries: Sequence[str], owner: str) -> Plan:
     name = command[0]
     if name == "SCAN":
         return (yield from _scan(command, nodes))
-    if name in ("FT.CREATE", "FT.SEARCH"):
+    if name in _ANY_NODE:
         # An engine that searches all nodes does so from any of them. One that does not takes the
         # index for a key, and every node but the owner answers MOVED.
         return (yield random.choice([n for n in nodes if n != owner] or nodes), command)

@@ -98,7 +98,7 @@ def test_empty_cache() -> None:
     lab.world.requests.clear()
     assert lab.lookup(ASKED) is None
     assert lab.last.reason == "no_candidate"
-    assert lab.world.names == ["HMGET FT.SEARCH"]
+    assert lab.world.names == ["HMGET FT.AGGREGATE"]
     assert not lab.reporter.stats().failures
 
 

@@ -40,7 +40,7 @@ def test_nothing_in_the_scope(key: str | None) -> None:
     lab.update(FAR)
     lab.world.requests.clear()
     lab.lookup(ASKED, "another model")
-    assert (lab.world.names, lab.last.reason) == (["HMGET FT.SEARCH"], "no_candidate")
+    assert (lab.world.names, lab.last.reason) == (["HMGET FT.AGGREGATE"], "no_candidate")
     lab.update(ASKED, model="another model")
     assert lab.world.names[1:] == ["UNLINK HSET", "embed", "EVAL"]
     lab.world.requests.clear()
@@ -56,7 +56,7 @@ def test_of_another_process() -> None:
     theirs.update(ASKED)
     ours.world.requests.clear()
     assert ours.lookup(AGAIN) == ANSWER
-    assert ours.world.names == ["HMGET FT.SEARCH", "embed", "FT.SEARCH"]
+    assert ours.world.names == ["HMGET FT.AGGREGATE", "embed", "FT.SEARCH"]
 
 
 @pytest.mark.parametrize("withdrawn", ["deleted", "replaced"])
