@@ -7,6 +7,7 @@ from .driver.embedder import AwaitedEmbeddings
 from .entry.stored import Entry
 from .errors import CacheUnavailableError, ConfigurationError, SemcacheError
 from .events import Listener
+from .flows.doctor import Finding
 from .flows.explain import Explanation
 from .guards import DEFAULT_GUARDS, Guard
 from .policies.decision import Candidate, Decision, Policy
@@ -30,6 +31,7 @@ __all__ = [
     "DistancePolicy",
     "Entry",
     "Explanation",
+    "Finding",
     "Guard",
     "Index",
     "Limits",

@@ -10,6 +10,7 @@ from typing_extensions import Unpack
 from ._blocks import flat
 from .entry.stored import Entry, Filters, Wanted, check_limit
 from .flows import admin, entries
+from .flows.doctor import Finding, doctor
 from .flows.lookup import Core
 
 if TYPE_CHECKING:
@@ -21,6 +22,14 @@ class Administration:
 
     _core: Core
     _drivers: Drivers
+
+    def doctor(self) -> list[Finding]:
+        """Examine the server and what is stored under this name; changes and embeds nothing."""
+        return self._drivers.run(doctor(self._core))
+
+    async def adoctor(self) -> list[Finding]:
+        """Examine what `doctor` examines."""
+        return await self._drivers.arun(doctor(self._core))
 
     def entries(self, *, limit: int | None = None, **wanted: Unpack[Filters]) -> Iterator[Entry]:
         """Find what is stored, of any embedding model of this name, in no order.
@@ -45,6 +54,14 @@ class Administration:
     async def aget(self, key: str) -> Entry | None:
         """Show one entry by its key."""
         return await self._drivers.arun(entries.get(self._core, key))
+
+    def aliases(self, key: str) -> list[Entry]:
+        """Find the other wordings that a verifier let an entry be served for."""
+        return self._drivers.run(entries.aliases(self._core, key))
+
+    async def aaliases(self, key: str) -> list[Entry]:
+        """Find what `aliases` finds."""
+        return await self._drivers.arun(entries.aliases(self._core, key))
 
     def remove(
         self, key: str | None = None, *, dry_run: bool = False, **wanted: Unpack[Filters]

@@ -1,6 +1,7 @@
 """The console script `semcache`: reads its arguments, calls the library, prints.
 
-Exit codes: 0, 1 where the data support no threshold, 2 where something is wrong with the call.
+Exit codes: 0, 1 where nothing was found, something is wrong or the data support no threshold, 2
+where something is wrong with the call.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
 
-from ..errors import ConfigurationError, SemcacheError
+from .. import __version__
+from ..errors import CacheUnavailableError, ConfigurationError, SemcacheError
+from .shell import add_commands
 
 if TYPE_CHECKING:
     from ..calibrate import Calibration
@@ -34,7 +37,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line and return the exit code."""
     options = _parser().parse_args(arguments)
     try:
-        return _calibrate(options)
+        code: int = options.run(options)
+        sys.stdout.flush()  # here, where a reader that has gone is expected
+        return code
+    except CacheUnavailableError as error:
+        print(f"semcache: {error}", file=sys.stderr)
+        return 1
     except SemcacheError as error:
         cause = error.__cause__
         more = f" ({_one_line(cause)})" if cause is not None and str(cause) else ""
@@ -51,12 +59,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="semcache", description="A semantic cache's tools.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(required=True, metavar="command")
+    add_commands(commands)
     calibrate = commands.add_parser(
         "calibrate",
         help="find the distance threshold for an embedding model from labelled questions",
         description="Play labelled questions through a cache and recommend a distance threshold.",
     )
+    calibrate.set_defaults(run=_calibrate)
     calibrate.add_argument(
         "file",
         help="pairs (q1, q2, label: 1 if the answer to q1 is right for q2) or a stream of "

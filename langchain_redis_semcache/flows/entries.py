@@ -17,6 +17,7 @@ from ..errors import ConfigurationError
 from .admin import BATCH, scan, send, unlink
 from .lookup import Core
 
+ALL = Wanted()
 _GONE = ("wrongtype",)
 
 
@@ -46,41 +47,53 @@ def get(core: Core, key: str) -> Flow[Entry | None]:
     return read(root, key, values, ttl, time.time())
 
 
+def aliases(core: Core, key: str) -> Flow[list[Entry]]:
+    """Return the other wordings that an entry is served for."""
+    if not is_entry(core.settings.schema.root, key):
+        return []
+    found = yield from _walk(core, ALL, _scope_of(key))
+    return list({one.key: one for one in found.aliases if one.alias_of == key}.values())
+
+
 def remove(core: Core, key: str | None, wanted: Wanted, dry_run: bool) -> Flow[list[Entry]]:
     """Find first, then remove: what is told is what has gone, aliases included."""
     if (key is None) == wanted.anything:
         raise ConfigurationError(
             "remove() takes a key or filters, e.g. remove(text='refund'); clear() removes all"
         )
-    found: dict[str, Entry] = {}
-    within = None
     if key is not None:
         one = yield from get(core, key)
         if one is None:
             return []
-        found[one.key] = one
-        within = f"{key.rpartition(':')[0]}:"  # its scope: that is where its aliases are
-    aliases: list[Entry] = []
-    cursor = "0"
-    while True:
-        cursor, picked = yield from _batch(core, wanted, cursor, within)
-        # Of aliases nothing but the words is known: they go by the entry that they lead to.
-        aliases += picked.aliases
-        if key is None:
-            found |= {one.key: one for one in picked.meant}
-        if cursor == "0":
-            break
+        walked = yield from _walk(core, wanted, _scope_of(key))
+        found = {one.key: one}
+    else:
+        walked = yield from _walk(core, wanted)
+        found = {one.key: one for one in walked.meant}
     # Whoever found a wrong answer by an alias means the answer.
     for target in {one.alias_of for one in found.values()} - found.keys():
         one = None if target is None else (yield from get(core, target))
         if one is not None:
             found[one.key] = one
-    found |= {one.key: one for one in aliases if one.alias_of in found}
+    # Of aliases nothing but the words is known: they go by the entry that they lead to.
+    found |= {one.key: one for one in walked.aliases if one.alias_of in found}
     keys = list(found)
     if not dry_run:
         for start in range(0, len(keys), BATCH):
             yield from unlink(keys[start : start + BATCH])
     return list(found.values())
+
+
+def _walk(core: Core, wanted: Wanted, within: str | None = None) -> Flow[Picked]:
+    """Look at everything below the root, or for aliases alone at one scope."""
+    walked = Picked([], [])
+    cursor = "0"
+    while True:
+        cursor, picked = yield from _batch(core, wanted, cursor, within)
+        walked.meant.extend(picked.meant if within is None else ())
+        walked.aliases.extend(picked.aliases)
+        if cursor == "0":
+            return walked
 
 
 def _batch(
@@ -95,6 +108,10 @@ def _batch(
     now = time.time()
     picked: Picked = yield Work(lambda: wanted.pick(root, keys, replies, now), _size(replies[::2]))
     return cursor, picked
+
+
+def _scope_of(key: str) -> str:
+    return key[: key.rindex(":") + 1]
 
 
 def _size(fetched: Sequence[Any]) -> int:

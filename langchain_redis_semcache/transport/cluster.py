@@ -13,7 +13,8 @@ from typing import Any
 from .._effects import Command, ErrorReply, as_text
 
 _ANY_NODE = ("FT.AGGREGATE", "FT.CREATE", "FT.SEARCH")
-KEYLESS = frozenset({*_ANY_NODE, "FT.DROPINDEX", "FT._LIST", "PING", "SCAN"})
+_EVERY_NODE = ("ACL", "FT.DROPINDEX", "FT.INFO", "FT._LIST", "INFO", "PING", "SCAN", "TIME")
+KEYLESS = frozenset({*_ANY_NODE, *_EVERY_NODE})
 
 Plan = Generator[tuple[str, Command], Any, Any]
 

@@ -108,6 +108,16 @@ def test_remove_with_aliases(by: str, dry_run: bool) -> None:
     assert before - set(lab.world.hashes) == (set() if dry_run else {entry, alias})
 
 
+def test_aliases() -> None:
+    """The other wordings of an entry are found; a key that is none of ours has none."""
+    lab = filled()
+    entry = key_of(lab, "Capital of France?")
+    found = run(entries.aliases(lab.core, entry), lab.world)
+    assert [one.question for one in found] == ["an alias"]
+    assert run(entries.aliases(lab.core, key_of(lab, "Tell me a joke")), lab.world) == []
+    assert run(entries.aliases(lab.core, "app2::x"), script()) == []
+
+
 def test_remove_by_filter() -> None:
     """What the filters mean goes, and an alias that has lost its entry."""
     lab = filled()

@@ -161,6 +161,8 @@ def found(cache: RedisSemanticCache) -> int:
     for entry in cache.entries(text="refund", older=timedelta(days=7), limit=20):
         shown: Entry | None = cache.get(entry.key)
         print(shown and (shown.question, shown.answer, shown.age, shown.alias_of))
+    for finding in cache.doctor():
+        print(finding.subject, finding.health == "ok", finding.says)
     return len(cache.remove(namespace="acme", dry_run=True)) + len(cache.remove("app::1:2:3"))
 
 
