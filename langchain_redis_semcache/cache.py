@@ -300,7 +300,7 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
         if self._core.learning is not None:
             self._core.learning.start_afresh()
         if self._core.together is not None:
-            self._core.together.flights.reset()
+            self._core.together.reset()
         self._reporter.lock = threading.Lock()
         self._core.drop()
 

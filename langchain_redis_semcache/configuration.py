@@ -78,14 +78,19 @@ class SingleFlight:
         wait: Seconds that a call waits for another one's answer, then it asks the model itself.
         pause: Seconds that nobody waits for a question whose answer did not come: the model
             failed, the call was cancelled, or the answer may not be stored.
+        lease: Wait for other processes as well, for so many seconds after their last sign of life;
+            None is for this process only.
     """
 
     wait: float | timedelta = 15.0
     pause: float | timedelta = 60.0
+    lease: float | timedelta | None = None
 
     def __post_init__(self) -> None:
         seconds("wait", self.wait, "e.g. SingleFlight(wait=15)")
         seconds("pause", self.pause, "e.g. SingleFlight(pause=60)")
+        if self.lease is not None:
+            seconds("lease", self.lease, "e.g. SingleFlight(lease=2)")
 
 
 @dataclass(frozen=True)

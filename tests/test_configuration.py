@@ -34,6 +34,7 @@ from langchain_redis_semcache import (
         (Index, {"embedding_id": 7}, r"Index\(embedding_id='minilm-v2'\)"),
         (SingleFlight, {"wait": 0}, r"wait .* SingleFlight\(wait=15\)"),
         (SingleFlight, {"pause": None}, r"pause .* SingleFlight\(pause=60\)"),
+        (SingleFlight, {"lease": 0}, r"lease .* SingleFlight\(lease=2\)"),
         (Sliding, {"ttl": 0}, r"ttl=Sliding\(3600\)"),
         (Sliding, {"ttl": True}, r"ttl=Sliding\(3600\)"),
         (CompleteAnswers, {"max_temperature": "hot"}, "max_temperature=0"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 from langchain_core.outputs import Generation
@@ -77,6 +78,10 @@ class Asked:
     redis_seconds: float = 0.0
     overloaded: bool = False
     """Whether there was no time to embed it."""
+    riding: Sequence[Command] = ()
+    """Commands that are sent along with the next ones, whichever these are."""
+    rode: Sequence[Any] | None = None
+    """The replies to them."""
 
     @property
     def text(self) -> str:
@@ -294,9 +299,16 @@ class Calls:
         ours: Callable[[Sequence[Any]], bool] | None = None,
     ) -> Flow[Sequence[Any]]:
         started = time.perf_counter()
+        riding, asked.riding = asked.riding, ()
+        if riding and ours is not None:
+            ours = partial(_beginning, ours, len(commands))
         try:
-            replies: Sequence[Any] = yield Send(commands, atomic, write, ours=ours)
-            return replies
+            sent = [*commands, *riding] if riding else commands
+            replies: Sequence[Any] = yield Send(sent, atomic, write, ours=ours)
+            if not riding:
+                return replies
+            asked.rode = replies[len(commands) :]
+            return replies[: len(commands)]
         finally:
             spent = time.perf_counter() - started
             asked.redis_seconds += spent
@@ -323,3 +335,7 @@ class Calls:
             redis_seconds=asked.redis_seconds,
         )
         return Result(None, event)
+
+
+def _beginning(ours: Callable[[Sequence[Any]], bool], count: int, replies: Sequence[Any]) -> bool:
+    return ours(replies[:count])

@@ -58,7 +58,7 @@ class Flights:
 
     def __init__(self, settings: SingleFlight, clock: Callable[[], float] = time.monotonic) -> None:
         self.patience = seconds("wait", settings.wait, "e.g. SingleFlight(wait=15)")
-        self._pause = seconds("pause", settings.pause, "e.g. SingleFlight(pause=60)")
+        self.pause = seconds("pause", settings.pause, "e.g. SingleFlight(pause=60)")
         self._clock = clock
         self.reset()
 
@@ -136,7 +136,7 @@ class Flights:
                 return
             self._take(flight.key)
             self._alone.pop(flight.key, None)
-            _put(self._alone, flight.key, self._clock() + self._pause)
+            _put(self._alone, flight.key, self._clock() + self.pause)
         flight.end(False)
 
     def needless(self, caller: Any) -> None:

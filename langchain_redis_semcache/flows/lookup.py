@@ -97,7 +97,7 @@ class Core:
         result = yield from self.look(prompt, llm_string, options, ticket)
         result = yield from self._second_look(result)
         if self.together is not None and ticket is not None:
-            self.together.end(ticket, result)
+            result = yield from self.together.end(ticket, result)
         hit = result.event
         self._reporter.emit(hit)
         if isinstance(hit, Hit) and result.refresh is not None:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import time
 
+from .._checks import seconds
 from .._effects import Await, Caller, Flow
 from ..configuration import SingleFlight
 from ..events import Hit, Miss, Waited
 from .calls import Asked, Calls, Result
 from .exact import ExactLookup
 from .flights import Flight, Flights, Ticket
+from .leases import Leases
 from .options import CallOptions
 
 _UNANSWERED = ("no_candidate", "unreadable_entry")
@@ -27,6 +29,10 @@ class Together:
         self.flights = Flights(settings)
         self._calls = calls
         self._exact = exact
+        self.leases: Leases | None = None
+        if settings.lease is not None:
+            lifetime = seconds("lease", settings.lease, "e.g. SingleFlight(lease=2)")
+            self.leases = Leases(calls, exact, self.flights, lifetime)
 
     def begin(self, options: CallOptions) -> Flow[Ticket | None]:
         """Take a ticket, before Redis is asked.
@@ -45,6 +51,8 @@ class Together:
         turn = self.flights.board(asked.key, ticket)
         if isinstance(turn, Flight):
             turn = yield from self._wait(turn)
+        elif not turn and self.leases is not None and self.flights.led_by(ticket.caller):
+            asked.riding = self.leases.claim(asked.key)
         return (yield from self._exact.look(asked)) if turn else result
 
     def _wait(self, flight: Flight) -> Flow[bool]:
@@ -59,10 +67,25 @@ class Together:
             self.flights.give_up_on(flight)  # it hangs, or its end went unnoticed
         return bool(landed)
 
-    def end(self, ticket: Ticket, result: Result) -> None:
-        """Release the others where nobody is going to ask the model."""
+    def end(self, ticket: Ticket, result: Result) -> Flow[Result]:
+        """Release the others where nobody is going to ask the model; else look at other processes.
+
+        A lease that was taken along with a search that found something expires by itself: others
+        find the same.
+        """
         if isinstance(result.event, Hit):
             self.flights.needless(ticket.caller)
+            return result
+        flight = self.flights.led_by(ticket.caller)
+        if self.leases is None or flight is None or result.asked is None:
+            return result
+        return (yield from self.leases.settle(result.asked, flight, result))
+
+    def reset(self) -> None:
+        """Forget everything: this is another process."""
+        self.flights.reset()
+        if self.leases is not None:
+            self.leases.reset()
 
     def hand_over(self) -> Flow[None]:
         """Say that the answer is being stored behind the call."""

@@ -110,7 +110,7 @@ def with_everything(client: redis.asyncio.Redis) -> RedisSemanticCache:
         mark_hits=True,
         limits=Limits(redis=timedelta(milliseconds=200), embedding=2, question_chars=None),
         index=Index(kind="flat", vector="float16", create=False, embedding_id="local-1"),
-        single_flight=SingleFlight(wait=timedelta(seconds=5), pause=60),
+        single_flight=SingleFlight(wait=timedelta(seconds=5), pause=60, lease=2),
         signing_key=[b"0123456789abcdef", "the one before, rotated out"],
         listeners=[listen],
     )
