@@ -1,20 +1,27 @@
-"""A semantic cache for LangChain on Redis that a careful engineer dares to switch on."""
+"""A semantic cache for LangChain on Redis that a careful engineer dares to switch on.
 
-from .admission import Admission, CallAdmission, CompleteAnswers
-from .cache import RedisSemanticCache
-from .configuration import Index, Limits, SingleFlight, Sliding
-from .driver.embedder import AwaitedEmbeddings
-from .entry.stored import Entry
-from .errors import CacheUnavailableError, ConfigurationError, SemcacheError
-from .events import Listener
-from .flows.doctor import Finding
-from .flows.explain import Explanation
-from .guards import DEFAULT_GUARDS, Guard
-from .policies.decision import Candidate, Decision, Policy
-from .policies.distance import DistancePolicy
-from .policies.verified import Verified
-from .question.way import VersionedHook
-from .stats import Stats
+What is public is imported when it is first asked for: `semcache --help` needs none of it.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .admission import Admission, CallAdmission, CompleteAnswers
+    from .cache import RedisSemanticCache
+    from .configuration import Index, Limits, SingleFlight, Sliding
+    from .driver.embedder import AwaitedEmbeddings
+    from .entry.stored import Entry
+    from .errors import CacheUnavailableError, ConfigurationError, SemcacheError
+    from .events import Listener
+    from .flows.doctor import Finding
+    from .flows.explain import Explanation
+    from .guards import DEFAULT_GUARDS, Guard
+    from .policies.decision import Candidate, Decision, Policy
+    from .policies.distance import DistancePolicy
+    from .policies.verified import Verified
+    from .question.way import VersionedHook
+    from .stats import Stats
 
 __version__ = "0.1.0"
 
@@ -45,3 +52,37 @@ __all__ = [
     "Verified",
     "VersionedHook",
 ]
+
+_HOME = {
+    name: module
+    for module, names in {
+        "admission": ("Admission", "CallAdmission", "CompleteAnswers"),
+        "cache": ("RedisSemanticCache",),
+        "configuration": ("Index", "Limits", "SingleFlight", "Sliding"),
+        "driver.embedder": ("AwaitedEmbeddings",),
+        "entry.stored": ("Entry",),
+        "errors": ("CacheUnavailableError", "ConfigurationError", "SemcacheError"),
+        "events": ("Listener",),
+        "flows.doctor": ("Finding",),
+        "flows.explain": ("Explanation",),
+        "guards": ("DEFAULT_GUARDS", "Guard"),
+        "policies.decision": ("Candidate", "Decision", "Policy"),
+        "policies.distance": ("DistancePolicy",),
+        "policies.verified": ("Verified",),
+        "question.way": ("VersionedHook",),
+        "stats": ("Stats",),
+    }.items()
+    for name in names
+}
+
+# Not where types are checked: there it would make every misspelt name an object.
+if not TYPE_CHECKING:
+
+    def __getattr__(name):
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
+        return value
+
+    def __dir__():
+        return sorted({*globals(), *__all__})

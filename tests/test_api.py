@@ -72,6 +72,13 @@ def test_documented(module: ModuleType) -> None:
             assert value.__doc__, name
 
 
+def test_unknown_name() -> None:
+    """A name that is not public is an AttributeError, and `dir` lists those that are."""
+    with pytest.raises(AttributeError, match="no attribute 'Cache'"):
+        langchain_redis_semcache.Cache  # type: ignore[attr-defined]  # noqa: B018
+    assert set(langchain_redis_semcache.__all__) <= set(dir(langchain_redis_semcache))
+
+
 def test_typed() -> None:
     """The package says that it is typed."""
     assert (importlib.resources.files(langchain_redis_semcache) / "py.typed").is_file()

@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.embeddings import Embeddings
-
 from .. import __version__
 from ..errors import CacheUnavailableError, ConfigurationError, SemcacheError
 from .shell import add_commands
 
 if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+
     from ..calibrate import Calibration
 
 _EXTRA = 'pip install "langchain-redis-semcache[cli]"'
@@ -179,6 +179,8 @@ def _print(result: Calibration) -> None:
 
 def _embeddings(spec: str) -> Embeddings:
     """Make the embedding model that the user named."""
+    from langchain_core.embeddings import Embeddings
+
     if spec == "local":
         from ..embedded import LocalEmbeddings
 

@@ -116,10 +116,12 @@ def _delete_tagged_by_scan(core: Core, wanted: set[str]) -> Flow[int]:
             return deleted
 
 
-def scan(core: Core, cursor: str, within: str | None = None) -> Flow[tuple[str, list[Any]]]:
+def scan(
+    core: Core, cursor: str, within: str | None = None, count: int = BATCH
+) -> Flow[tuple[str, list[Any]]]:
     """Return some keys of this name, or of what is more than that below its root."""
     pattern = f"{within or core.settings.schema.root}*"
-    (reply,) = yield from send([("SCAN", cursor, "MATCH", pattern, "COUNT", BATCH)])
+    (reply,) = yield from send([("SCAN", cursor, "MATCH", pattern, "COUNT", count)])
     return as_text(reply[0]), list(reply[1])
 
 

@@ -18,6 +18,8 @@ from .admin import BATCH, scan, send, unlink
 from .lookup import Core
 
 ALL = Wanted()
+FEW = 100
+"""Entries that are read in one round trip: Redis answers nobody else meanwhile."""
 _GONE = ("wrongtype",)
 
 
@@ -100,7 +102,7 @@ def _batch(
     core: Core, wanted: Wanted, cursor: str, within: str | None = None
 ) -> Flow[tuple[str, Picked]]:
     root = core.settings.schema.root
-    cursor, named = yield from scan(core, cursor, within)
+    cursor, named = yield from scan(core, cursor, within, FEW)
     keys = [key for key in map(as_text, named) if is_entry(root, key)]
     if not keys:
         return cursor, Picked([], [])

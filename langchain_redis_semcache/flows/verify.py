@@ -81,6 +81,8 @@ class Verification:
         if signer is not None:
             fields[b"signature"] = signer.sign(asked.key, fields)
         fields[b"scope"] = raw(asked.scope)
+        if asked.reading.namespace:
+            fields[b"namespace"] = raw(asked.reading.namespace)
         pairs = [part for pair in fields.items() for part in pair]
         try:
             (ttl,) = yield Send([("PTTL", found.entry)])

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import builtins
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -28,6 +30,17 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
         main(["--version"])
     assert caught.value.code == 0
     assert capsys.readouterr().out == f"semcache {__version__}\n"
+
+
+@pytest.mark.parametrize("option", ["--help", "--version"])
+def test_light(option: str) -> None:
+    """Help and version come at once: nothing of LangChain is imported for them."""
+    script = (
+        "import sys\nfrom langchain_redis_semcache.cli.main import main\n"
+        f"try: main([{option!r}])\nfinally: print('langchain_core' in sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    assert ended.stdout.splitlines()[-1] == "False"
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,14 @@ def test_an_alias_of_another_scope() -> None:
     assert one.lookup(AGAIN, answer=BehindTheCall(one, False)) is None
 
 
+def test_an_alias_is_its_tenants() -> None:
+    """An alias names the namespace it belongs to, so that it is found where a tenant is erased."""
+    one = lab(namespace="acme")
+    one.lookup(AGAIN, answer=BehindTheCall(one, True))
+    (alias,) = [fields for fields in one.world.hashes.values() if "of" in fields]
+    assert alias["namespace"] == b"acme"
+
+
 @pytest.mark.parametrize(
     ("reply", "verdict", "reason"),
     [
