@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from langchain_core.embeddings import Embeddings
@@ -87,6 +87,8 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
         index: How vectors are kept and searched.
         signing_key: Secret of at least 16 bytes (or a list of them, the one to sign with first):
             entries that were not signed with one are not served.
+        namespaces: How entries name theirs: "readable" to who looks at them, or "hidden", as a
+            digest.
         mark_hits: Put where it came from into `response_metadata["semcache"]` of a served message.
         single_flight: Identical questions at the same moment ask the model once, e.g.
             `SingleFlight(wait=15)`: see docs/single_flight.md.
@@ -112,6 +114,7 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
         limits: Limits | None = None,
         index: Index | None = None,
         signing_key: str | bytes | Sequence[str | bytes] | None = None,
+        namespaces: Literal["readable", "hidden"] = "readable",
         mark_hits: bool = False,
         single_flight: SingleFlight | None = None,
         listeners: Iterable[Listener] = (),
@@ -138,6 +141,7 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
         self._reporter = Reporter(self.name, checked_listeners(listeners))
         self._options = OptionStack()
         one_of("context", context, ("full", "system", "none"))
+        one_of("namespaces", namespaces, ("readable", "hidden"))
         if not isinstance(namespace, str) and not callable(namespace):
             raise ConfigurationError("namespace must be a str or a callable that returns one")
         for hook_name, hook in (("question", question), ("admission", admission)):
@@ -154,6 +158,7 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
             ttl=None if lifetime is None else seconds("ttl", lifetime, "e.g. ttl=86400, ttl=None"),
             sliding=isinstance(ttl, Sliding),
             mark_hits=mark_hits,
+            hides_namespaces=namespaces == "hidden",
             max_question_chars=limits.question_chars,
             max_answer_bytes=limits.answer_bytes,
             create_index=index.create,

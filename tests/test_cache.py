@@ -72,6 +72,7 @@ NONSENSE: list[tuple[dict[str, Any], str]] = [
     ({"policy": DistancePolicy(), "distance_threshold": 0.3}, "policy= .*DistancePolicy"),
     ({"namespace": None}, "namespace must be a str or a callable"),
     ({"context": "all"}, "context must be one of full, system, none"),
+    ({"namespaces": "secret"}, "namespaces must be one of readable, hidden"),
     ({"signing_key": "short"}, "signing_key .*secrets.token_bytes"),
 ]
 

@@ -87,3 +87,8 @@ class Schema:
 def tag_id(tag: str) -> str:
     """Return the form in which a tag is indexed: any string is safe in a query this way."""
     return digest("tag", tag)
+
+
+def hidden(namespace: str) -> str:
+    """Return the form in which a namespace is stored where nobody is to read it."""
+    return digest("namespace", namespace)

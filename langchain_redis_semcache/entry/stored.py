@@ -19,7 +19,7 @@ from typing_extensions import TypedDict
 from .._checks import amount, seconds
 from ..errors import ConfigurationError
 from .query import text as as_text
-from .schema import tag_id
+from .schema import hidden, tag_id
 
 FIELDS = ("prompt", "response", "of", "created_at", "model", "namespace", "tags", "tag_ids")
 """What is fetched of an entry to look at it."""
@@ -36,7 +36,7 @@ class Entry:
     """Its text; "" where the answer calls tools, and of an alias."""
     model: str
     namespace: str
-    """"" also for entries that were stored before namespaces were readable."""
+    """Its digest where the cache hides them; "" where there is none."""
     tags: tuple[str, ...]
     created_at: float | None
     """Seconds since 1970; of an alias, of the entry that it leads to."""
@@ -104,7 +104,8 @@ class Wanted:
     def _fits(self, one: Entry) -> bool:
         if self.model is not None and one.model != self.model:
             return False
-        if self.namespace is not None and one.namespace != self.namespace:
+        namespace = self.namespace
+        if namespace is not None and one.namespace not in (namespace, hidden(namespace)):
             return False
         if self.older is None:
             return True

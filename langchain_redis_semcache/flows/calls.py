@@ -24,7 +24,7 @@ from .._signals import let_through
 from ..admission import Admission, CallAdmission
 from ..configuration import SingleFlight
 from ..entry.candidate import Candidate
-from ..entry.schema import Schema
+from ..entry.schema import Schema, hidden
 from ..entry.signing import Signer
 from ..entry.vector import VectorError, pack
 from ..events import Bypassed, Failed, Hit, Miss, Operation
@@ -66,6 +66,7 @@ class Settings:
     create_index: bool
     signer: Signer | None
     single_flight: SingleFlight | None = None
+    hides_namespaces: bool = False
 
 
 @dataclass(slots=True)
@@ -221,7 +222,8 @@ class Calls:
         parts = (model.identity, self._way, question.context)
         eligible = scope(schema.embedding_id, namespace, *parts)
         key = schema.key(eligible, question.text)
-        about = (model.label, model.temperature, model.distinct, namespace)
+        shown = hidden(namespace) if namespace and self.settings.hides_namespaces else namespace
+        about = (model.label, model.temperature, model.distinct, shown)
         return Reading(question, eligible, key, *about)
 
     def _refused(self, reading: Reading) -> str | None:

@@ -30,6 +30,7 @@ class Reading:
     distinct: bool
     """False where another model may have the same `llm_string`."""
     namespace: str = ""
+    """As it is stored beside the answer: readable, or its digest."""
 
 
 class Readings:

@@ -50,6 +50,17 @@ def test_entries() -> None:
     assert not any("vector" in command for r in lab.world.requests for command in r.commands)  # type: ignore[union-attr]
 
 
+def test_hidden_namespace() -> None:
+    """A hidden namespace is found by who knows it, and read by nobody."""
+    lab = Lab(namespace="acme", hides_namespaces=True)
+    lab.update(ASKED)
+    assert "acme" not in str(lab.world.hashes)
+    assert len(found(lab, Wanted(namespace="acme"))) == 1
+    assert found(lab, Wanted(namespace="other")) == []
+    Lab(lab.world).update(FAR)
+    assert len(found(lab, Wanted(namespace=""))) == 1
+
+
 def test_no_namespace() -> None:
     """Without a namespace nothing is stored of it."""
     lab = Lab()

@@ -107,6 +107,7 @@ def with_everything(client: redis.asyncio.Redis) -> RedisSemanticCache:
         question=question,
         policy=Strict(),
         admission=admit,
+        namespaces="hidden",
         mark_hits=True,
         limits=Limits(redis=timedelta(milliseconds=200), embedding=2, question_chars=None),
         index=Index(kind="flat", vector="float16", create=False, embedding_id="local-1"),
