@@ -2,6 +2,7 @@
 
 from .calibration import EmbeddingError, calibrate
 from .labels import Clustered, Pair, load_pairs
+from .opinion import Opinion, measure_judge
 from .replay import Row
 from .report import write_report
 from .result import Calibration, Example
@@ -11,9 +12,11 @@ __all__ = [
     "Clustered",
     "EmbeddingError",
     "Example",
+    "Opinion",
     "Pair",
     "Row",
     "calibrate",
     "load_pairs",
+    "measure_judge",
     "write_report",
 ]

@@ -25,6 +25,12 @@ class Pair(NamedTuple):
     same: bool
 
 
+class Answered(Pair):
+    """A pair with the answer to its first question, which a judge may want to read."""
+
+    answer = ""
+
+
 class Clustered(NamedTuple):
     """A question of a stream; questions of one cluster share an answer."""
 
@@ -40,6 +46,7 @@ LONGEST_QUESTION = 1000
 _COLUMNS = {
     "q1": ("q1", "question1"),
     "q2": ("q2", "question2"),
+    "answer": ("answer", "answer1", "a1"),
     "label": ("label", "is_duplicate", "same"),
     "q": ("q", "question", "text"),
     "cluster": ("cluster", "intent"),
@@ -110,7 +117,9 @@ def _row(where: str, record: Mapping[str, Any]) -> Pair | Clustered:
 
     first, second, label = column("q1"), column("q2"), column("label")
     if first is not None and second is not None and label is not None:
-        return Pair(_text(where, first), _text(where, second), _label(where, label))
+        pair = Answered(_text(where, first), _text(where, second), _label(where, label))
+        pair.answer = str(column("answer") or "")
+        return pair
     question, cluster = column("q"), column("cluster")
     if question is not None and cluster is not None and str(cluster).strip():
         return Clustered(_text(where, question), str(cluster))

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -73,7 +74,16 @@ def _parser() -> argparse.ArgumentParser:
         help="pairs (q1, q2, label: 1 if the answer to q1 is right for q2) or a stream of "
         "questions (q, cluster), as .jsonl, .csv or .tsv",
     )
-    calibrate.add_argument("--embeddings", required=True, metavar="MODEL", help=_SPECS)
+    calibrate.add_argument("--embeddings", metavar="MODEL", help=_SPECS)
+    calibrate.add_argument(
+        "--judge",
+        metavar="MODULE:ATTRIBUTE",
+        help="measure a verifier on the pairs instead: an object with verify(asked, cached, "
+        "answer), a callable like it, or one without arguments that makes it",
+    )
+    calibrate.add_argument(
+        "--calls", type=int, default=400, metavar="N", help="of the judge (default %(default)s)"
+    )
     calibrate.add_argument(
         "--target-precision",
         type=float,
@@ -98,16 +108,32 @@ def _calibrate(options: argparse.Namespace) -> int:
         raise ConfigurationError(f"the command line needs rich: {_EXTRA}") from None
     from rich.console import Console
 
-    from ..calibrate import calibrate, load_pairs, write_report
+    from ..calibrate import calibrate, load_pairs, measure_judge, write_report
 
     if options.seed < 0:
         raise ConfigurationError(f"--seed must not be negative, but is {options.seed}")
     if options.out and not Path(options.out).absolute().parent.is_dir():
         # Before the embeddings are paid for.
         raise ConfigurationError(f"there is no folder to write {options.out} to")
+    if bool(options.judge) is bool(options.embeddings):
+        raise ConfigurationError("calibrate needs --embeddings MODEL, or --judge MODULE:ATTRIBUTE")
     pairs = load_pairs(options.file)
+    what = "asking" if options.judge else "embedding"
+    columns = (what, BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    if options.judge:
+        judge = _judge(options.judge)
+        with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+            asking = progress.add_task("", total=None)
+            opinion = measure_judge(
+                pairs,
+                judge,
+                calls=options.calls,
+                seed=options.seed,
+                progress=lambda done, of: progress.update(asking, completed=done, total=of),
+            )
+        print(opinion)
+        return 0
     embeddings = _embeddings(options.embeddings)
-    columns = ("embedding", BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task("", total=None)
         result = calibrate(
@@ -192,9 +218,30 @@ def _embeddings(spec: str) -> Embeddings:
             return OpenAIEmbeddings(model=spec.removeprefix(_OPENAI))
         except Exception as error:
             raise ConfigurationError(f"--embeddings {spec}: {_one_line(error)}") from None
+    made = _made("--embeddings", spec, lambda found: isinstance(found, Embeddings), _SPECS)
+    if not isinstance(made, Embeddings):
+        raise ConfigurationError(
+            f"--embeddings {spec} is a {type(made).__name__}, no langchain_core Embeddings"
+        )
+    return made
+
+
+def _judge(spec: str) -> Any:
+    """Make the verifier that the user named."""
+
+    def is_ready(found: Any) -> bool:
+        if callable(getattr(found, "verify", None)) and not isinstance(found, type):
+            return True
+        return callable(found) and bool(inspect.signature(found).parameters)
+
+    return _made("--judge", spec, is_ready, '"package.module:attribute"')
+
+
+def _made(option: str, spec: str, is_ready: Callable[[Any], bool], wanted: str) -> Any:
+    """Import what an option names, and call it where it is what makes it."""
     module, colon, attribute = spec.partition(":")
     if not (module and colon and attribute):
-        raise ConfigurationError(f"--embeddings {spec!r} is none of {_SPECS}")
+        raise ConfigurationError(f"{option} {spec!r} is none of {wanted}")
     # As `python -m` does, and a console script does not.
     if os.getcwd() not in sys.path:
         sys.path.insert(0, os.getcwd())
@@ -202,17 +249,11 @@ def _embeddings(spec: str) -> Embeddings:
         made: Any = importlib.import_module(module)
         for name in attribute.split("."):
             made = getattr(made, name)
-        if not isinstance(made, Embeddings) and callable(made):
-            made = made()
+        return made() if callable(made) and not is_ready(made) else made
     except Exception as error:
         raise ConfigurationError(
-            f"--embeddings {spec}: {type(error).__name__}: {_one_line(error)}"
+            f"{option} {spec}: {type(error).__name__}: {_one_line(error)}"
         ) from None
-    if not isinstance(made, Embeddings):
-        raise ConfigurationError(
-            f"--embeddings {spec} is a {type(made).__name__}, no langchain_core Embeddings"
-        )
-    return made
 
 
 def _one_line(error: BaseException) -> str:

@@ -210,9 +210,36 @@ def test_bad_files_and_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     """A missing file and a missing argument are exit code 2."""
     assert call(str(tmp_path / "none.jsonl")) == 2
     assert "No such file" in capsys.readouterr().err
-    with pytest.raises(SystemExit) as caught:
-        main(["calibrate", "x.jsonl"])
-    assert caught.value.code == 2
+    for neither_or_both in ([], ["--embeddings", "local", "--judge", "a:b"]):
+        assert main(["calibrate", "pairs.jsonl", *neither_or_both]) == 2
+        assert "calibrate needs --embeddings MODEL, or --judge" in capsys.readouterr().err
+
+
+class Verifier:
+    """Lets pass what has the same last word."""
+
+    def verify(self, asked: str, cached: str, answer: str) -> bool:
+        return asked.split()[-1] == cached.split()[-1]
+
+
+def verifier(asked: str, cached: str, answer: str) -> bool:
+    return Verifier().verify(asked, cached, answer)
+
+
+@pytest.mark.parametrize("spec", ["Verifier", "verifier", "Verifier.verify"])
+def test_a_judge_is_measured(spec: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What a verifier lets pass of right and wrong answers, before one trusts it."""
+    rows = [f"what is a{n},tell me about {'a' if n % 2 else 'b'}{n},{n % 2}" for n in range(40)]
+    path = tmp_path / "pairs.csv"
+    path.write_text("\n".join(["q1,q2,label", *rows]))
+    code = main(["calibrate", str(path), "--judge", f"{__name__}:{spec}"])
+    said = capsys.readouterr()
+    if spec == "Verifier.verify":  # lacks its object: it fails at every pair
+        assert "It failed 40 times" in said.out
+        return
+    assert code == 0
+    assert "Of 20 right answers it lets 100.0%" in said.out
+    assert "of 20 wrong ones 0.0%" in said.out
 
 
 def test_a_reader_that_has_gone(tmp_path: Path) -> None:
