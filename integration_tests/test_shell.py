@@ -201,3 +201,21 @@ def test_as_a_program(shell: Shell, filled: RedisSemanticCache) -> None:
     )
     assert (ended.returncode, ended.stderr) == (0, "")
     assert len([json.loads(line) for line in ended.stdout.splitlines()]) == 2
+
+
+def test_a_terminal_that_knows_little(shell: Shell, cache: RedisSemanticCache) -> None:
+    """What a terminal cannot show is a question mark, not a traceback."""
+    cache.update(asked("Größe?"), MODEL, told("東京 \U0001f5fc"))
+    ended = subprocess.run(
+        [sys.executable, "-m", "langchain_redis_semcache", "ls", "--name", shell.name],
+        env={
+            "REDIS_URL": shell.url,
+            "PYTHONPATH": str(Path(__file__).parents[1]),
+            "PYTHONIOENCODING": "ascii",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "Q Gr??e?" in ended.stdout
