@@ -62,9 +62,10 @@ class Application(threading.Thread):
         super().__init__(daemon=True)
         self._cache = cache
         self._taken: list[float] = []
+        self.over = False
 
     def run(self) -> None:
-        while True:
+        while not self.over:
             began = time.perf_counter()
             assert self._cache.lookup("What is it?", "m")
             self._taken.append(time.perf_counter() - began)
@@ -110,6 +111,8 @@ def main(count: int) -> None:
             application.forget()
             seconds, lines = semcache(*command)
             print(f"semcache {command[0]}: {seconds:.2f} s, {lines} lines; {application.told()}")
+        application.over = True
+        application.join()
 
 
 if __name__ == "__main__":
