@@ -147,11 +147,11 @@ class Application:
         delays = self.cache.delays[first:]
         assert max(delays, default=0.0) <= self.patience, delays
 
-    def do(self, name: str, *args: Any) -> Any:
+    def do(self, name: str, *args: Any, **kwargs: Any) -> Any:
         """Call a method of the cache or its async twin."""
         if self.way == "sync":
-            return getattr(self.cache, name)(*args)
-        return self.loop.run(getattr(self.cache, f"a{name}")(*args))
+            return getattr(self.cache, name)(*args, **kwargs)
+        return self.loop.run(getattr(self.cache, f"a{name}")(*args, **kwargs))
 
     def storm(self, questions: list[str]) -> None:
         """Ask all at once, in tasks or in threads."""

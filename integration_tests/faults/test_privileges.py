@@ -19,7 +19,7 @@ from langchain_redis_semcache.errors import CacheUnavailableError
 # As in docs/operations.md.
 USE = "-@all +hmget +hset +unlink +pexpire +multi +exec +eval +ft.search +ft.aggregate"
 CREATE = f"{USE} +ft.create"
-ADMINISTER = f"{CREATE} +ft._list +ft.dropindex +scan +hget +ping"
+ADMINISTER = f"{CREATE} +ft._list +ft.dropindex +scan +hget +ping +pttl"
 READ = "-@all +hmget +ft.search +ft.aggregate"
 
 
@@ -108,13 +108,17 @@ def test_a_user_who_may_only_read(
 def test_administration(
     make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis, name: str
 ) -> None:
-    """The documented administrator can clear and remove by tag; the user of the cache cannot."""
+    """The documented administrator can clear, find and remove; the user of the cache cannot."""
     app = make_app(user(admin, guarded, name, ADMINISTER))
     app.do("setup")
     with app.cache.tags("faq"):
         app.do("update", asked("one"), LLM, told("1"))
     assert app.do("delete_tagged", "faq") == 1
     app.do("update", asked("two"), LLM, told("2"))
+    app.do("update", asked("three"), LLM, told("3"))
+    (removed,) = app.do("remove", text="three")
+    assert app.do("get", removed.key) is None
+    assert [one for one in app.do("doctor") if one.says.startswith("1 of one embedding model")]
     app.do("clear")
     assert not keys_of(admin, name)
     user(admin, guarded, name, CREATE)
