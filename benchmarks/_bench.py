@@ -534,30 +534,22 @@ def summary(values: Sequence[float]) -> dict[str, float]:
 
 
 class RoundTrips:
-    """Counts how often this process sends something and then receives an answer."""
+    """Counts how often the server reads from its sockets: once for what is sent together."""
+
+    def __init__(self, raw: Raw) -> None:
+        self._raw = raw
+        self.count = 0
 
     def __enter__(self) -> RoundTrips:
-        self.count = 0
-        self._sent = False
-        self._saved = {n: getattr(socket.socket, n) for n in ("send", "sendall", "recv")}
-        self._saved["recv_into"] = socket.socket.recv_into
-        for name, function in self._saved.items():
-            setattr(socket.socket, name, self._counting(function, name.startswith("send")))
+        self._before = self._reads()
         return self
 
     def __exit__(self, *_: object) -> None:
-        for name, function in self._saved.items():
-            setattr(socket.socket, name, function)
+        self.count = self._reads() - self._before - 1  # this one
 
-    def _counting(self, function: Any, sends: bool) -> Any:
-        def call(sock: socket.socket, *args: Any) -> Any:
-            result = function(sock, *args)
-            if sock.family == socket.AF_INET:  # asyncio wakes its loop up over a Unix socket
-                self.count += self._sent and not sends
-                self._sent = sends
-            return result
-
-        return call
+    def _reads(self) -> int:
+        stats = self._raw("INFO", "stats").decode()
+        return int(re.findall(r"total_reads_processed:(\d+)", stats)[0])
 
 
 def commands(raw: Raw) -> Counter[str]:

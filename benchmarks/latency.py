@@ -301,7 +301,7 @@ def count(report: Report, ours: Ours, peers: list[Peer], questions: Questions, p
         ):
             ours.forget()
             before, embedded = commands(raw), embedder.calls
-            with RoundTrips() as trips:
+            with RoundTrips(raw) as trips:
                 for i in range(number):
                     call(i)
             # INFO is one round trip of ours, outside of the block.

@@ -179,7 +179,12 @@ def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
         fields["id"] = f"lc_run--{_IDS.getrandbits(128):032x}"
     if mark:
         fields["response_metadata"] = {**fields.get("response_metadata", {}), "semcache": {**mark}}
-    return ChatGeneration(message=_ANSWERS[item["role"]](**fields), generation_info=info)
+    role = item["role"]
+    if role == "ai" and _is_usual(fields, info):
+        message = _unvalidated(AIMessage, {**_BLANK, **_empty(), **fields}, set(fields), {})
+        values = {"message": message, "text": message.text, "generation_info": info}
+        return _unvalidated(ChatGeneration, {**_BLANK_GENERATION, **values}, set(values), None)
+    return ChatGeneration(message=_ANSWERS[role](**fields), generation_info=info)
 
 
 # Not the module's own generator, which an application may seed; and not the kernel's, to which
@@ -187,3 +192,69 @@ def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
 _IDS = random.Random()
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_IDS.seed)
+
+# Validation takes as long as all else together: what it would let pass unchanged goes without.
+_BLANK = AIMessage("").__dict__
+_BLANK_GENERATION = ChatGeneration(message=AIMessage("")).__dict__
+_USUAL = frozenset({"content", "response_metadata", "id", "usage_metadata"})
+_USAGE = frozenset({"input_tokens", "output_tokens", "total_tokens"})
+_USAGE_DETAILS = {
+    "input_token_details": frozenset({"audio", "cache_creation", "cache_read"}),
+    "output_token_details": frozenset({"audio", "reasoning"}),
+}
+
+
+def _unvalidated(
+    kind: type[Built], values: dict[str, Any], given: set[str], extra: dict[str, Any] | None
+) -> Built:
+    """Build a model as unpickling does."""
+    built = kind.__new__(kind)
+    built.__setstate__(
+        {
+            "__dict__": values,
+            "__pydantic_fields_set__": given,
+            "__pydantic_extra__": extra,
+            "__pydantic_private__": None,
+        }
+    )
+    return built
+
+
+def _empty() -> dict[str, Any]:
+    return {
+        "additional_kwargs": {},
+        "response_metadata": {},
+        "tool_calls": [],
+        "invalid_tool_calls": [],
+    }
+
+
+def _is_usual(fields: dict[str, Any], info: Any) -> bool:
+    return (
+        fields.keys() <= _USUAL
+        and (info is None or type(info) is dict)
+        and type(fields.get("content")) is str
+        and type(fields.get("response_metadata", {})) is dict
+        and type(fields.get("id", "")) is str
+        and ("usage_metadata" not in fields or _is_usage(fields["usage_metadata"]))
+    )
+
+
+def _is_usage(usage: Any) -> bool:
+    if type(usage) is not dict or not usage.keys() >= _USAGE:
+        return False
+    for name, value in usage.items():
+        if name in _USAGE:
+            if type(value) is not int:
+                return False
+        elif not _are_details(value, _USAGE_DETAILS.get(name, frozenset())):
+            return False
+    return True
+
+
+def _are_details(counts: Any, known: frozenset[str]) -> bool:
+    return (
+        type(counts) is dict
+        and counts.keys() <= known
+        and all(type(count) is int for count in counts.values())
+    )

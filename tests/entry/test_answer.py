@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from langchain_core.load import dumps
 from langchain_core.messages import (
     AIMessage,
     AIMessageChunk,
@@ -21,6 +22,7 @@ from langchain_core.messages import (
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, Generation
 from pydantic import BaseModel
 
+from langchain_redis_semcache.entry import answer
 from langchain_redis_semcache.entry.answer import (
     DEPTH,
     DecodeError,
@@ -250,6 +252,58 @@ def test_decode_mutated(answer: Generation, data: st.DataObject) -> None:
             break
         node = node[key]
     decodes_safely(json.dumps(payload).encode())
+
+
+counts = st.integers(0, 9)
+usage = st.fixed_dictionaries(
+    {"input_tokens": counts, "output_tokens": counts, "total_tokens": counts},
+    optional={
+        "input_token_details": st.fixed_dictionaries({}, optional={"cache_read": counts}),
+        "output_token_details": st.fixed_dictionaries({}, optional={"reasoning": counts | plain}),
+    },
+)
+
+
+@given(
+    st.fixed_dictionaries(
+        {"content": st.text(max_size=9)},
+        optional={
+            "response_metadata": st.dictionaries(st.text(max_size=3), plain, max_size=3) | plain,
+            "id": st.text(max_size=3) | plain,
+            "usage_metadata": usage | plain,
+        },
+    ),
+    st.none() | st.dictionaries(st.text(max_size=3), plain, max_size=2) | plain,
+)
+def test_unvalidated(fields: dict[str, Any], info: Any) -> None:
+    """What is built without the validators is what these would have built."""
+    data = json.dumps({"v": 1, "generations": [{"role": "ai", "message": fields, "info": info}]})
+    try:
+        [found] = decode(data.encode())
+    except DecodeError:
+        found = None
+    try:
+        expected = ChatGeneration(message=AIMessage(**fields), generation_info=info)
+    except ValueError:
+        assert found is None
+        return
+    assert isinstance(found, ChatGeneration)
+    if isinstance(fields.get("id"), str):
+        expected.message.id = found.message.id  # a fresh one each time
+    assert found == expected
+    assert json.loads(dumps(found)) == json.loads(dumps(expected))
+    again = decode(data.encode())[0]
+    assert isinstance(again, ChatGeneration)
+    for name in ("additional_kwargs", "response_metadata", "tool_calls", "invalid_tool_calls"):
+        assert getattr(found.message, name) is not getattr(again.message, name)
+    assert found.model_fields_set == expected.model_fields_set
+    assert found.message.model_fields_set == expected.message.model_fields_set
+
+
+def test_nothing_is_shared() -> None:
+    """What LangChain gives every message of its own, a message built as a copy has of its own."""
+    mutable = {name for name, value in answer._BLANK.items() if isinstance(value, (list, dict))}
+    assert mutable == set(answer._empty())
 
 
 def test_marks_are_not_shared() -> None:
