@@ -72,6 +72,7 @@ _STRING = re.compile(
 # What the repr of an object shows where it has none of its own: its address, or a function in which
 # it was made.
 _INDISTINCT = re.compile(r"\b0x[0-9a-fA-F]|<locals>")
+_TRIES = 5
 _REMEMBERED = 256
 """Models of one application, at most: it uses few."""
 
@@ -183,7 +184,7 @@ def _split(llm_string: str) -> tuple[dict[str, Any] | None, str]:
 def _literal(params: str) -> list[tuple[str, Any]] | None:
     """Read `str(sorted(params.items()))` back, where it holds plain data only."""
     try:
-        pairs = ast.literal_eval(params)
+        pairs = _evaluated(params)
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
         return None
     if isinstance(pairs, list) and all(
@@ -191,6 +192,16 @@ def _literal(params: str) -> list[tuple[str, Any]] | None:
     ):
         return pairs
     return None
+
+
+def _evaluated(params: str) -> Any:
+    """Read a literal; Python 3.11 loses count now and then where several threads do (gh-106905)."""
+    for _ in range(_TRIES - 1):
+        try:
+            return ast.literal_eval(params)
+        except SystemError:
+            continue
+    return ast.literal_eval(params)
 
 
 def _relevant(fields: dict[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import tracemalloc
 from typing import Any, NamedTuple
@@ -368,3 +369,18 @@ def test_no_two_calls_share_a_key(pair: tuple[Call, Call]) -> None:
     one, two = pair
     assume(" at 0x" not in one.llm_string + two.llm_string)
     assert (key(one) == key(two)) is (one == two)
+
+
+def test_parsers_that_lose_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where Python's own parser fails for no fault of the text, the text is read again."""
+    failures = [SystemError("AST constructor recursion depth mismatch")] * 3
+    real = ast.literal_eval
+
+    def evaluate(text: str) -> Any:
+        if failures:
+            raise failures.pop()
+        return real(text)
+
+    monkeypatch.setattr(ast, "literal_eval", evaluate)
+    assert read_model("[('model', 'read-again'), ('temperature', 0.5)]").temperature == 0.5
+    assert not failures
