@@ -31,10 +31,10 @@ from typing import Any, NamedTuple
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from audit import NEIGHBOURS, REACH, STREAMS, Stream, read
+from audit import STREAMS, Stream, prepared, read
 from guards import MODELS, Embed, kept, rows, version
 
-from langchain_redis_semcache.guards import DEFAULT_GUARDS, objection
+from langchain_redis_semcache.guards import DEFAULT_GUARDS
 from langchain_redis_semcache.policies import Agreement, Candidate, DistancePolicy, Policy, Verified
 from langchain_redis_semcache.policies.agreement import Witness, groups
 from langchain_redis_semcache.policies.decision import Doubtful
@@ -119,27 +119,6 @@ def play(stream: Stream, policy: Policy, answered: int = 0) -> Played:
     count = len(stream.questions) - answered
     precision = right / max(1, right + wrong)
     return Played(right / count, wrong / count, precision, cache.comparisons / count)
-
-
-def prepared(questions: list[str], clusters: list[str], embed: Embed) -> Stream:
-    """Give every question its neighbours, nearest first."""
-    vectors = embed(questions)
-    near = []
-    for at, vector in enumerate(vectors):
-        distances = np.maximum(0.0, 1.0 - vectors @ vector)
-        distances[at] = 9.0
-        close = np.flatnonzero(distances <= REACH)
-        close = close[np.argsort(distances[close], kind="stable")][:NEIGHBOURS]
-        near.append([(int(n), float(distances[n])) for n in close])
-    known: dict[tuple[str, str], float] = {}
-
-    def remembered(asked: str, cached: str, /) -> float:
-        pair = (asked, cached) if asked < cached else (cached, asked)
-        if pair not in known:
-            known[pair] = objection(*pair, DEFAULT_GUARDS)[0]
-        return known[pair]
-
-    return Stream(questions, clusters, near, {"all": remembered})
 
 
 def pairs(path: Path, embed: Embed) -> tuple[Stream, int]:

@@ -25,7 +25,7 @@ import json
 import os
 import platform
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -34,7 +34,7 @@ from typing import Any, NamedTuple
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from guards import MODELS, kept, version
+from guards import MODELS, Embed, kept, version
 
 from langchain_redis_semcache.guards import DEFAULT_GUARDS, Guard, objection
 from langchain_redis_semcache.policies import AuditPolicy, Candidate, DistancePolicy, Policy
@@ -67,9 +67,13 @@ class Played(NamedTuple):
     report: str
 
 
-def read(path: Path, embed: Callable[[list[str]], Any]) -> Stream:
-    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    questions = [row["q"] for row in rows]
+def read(path: Path, embed: Embed) -> Stream:
+    lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    return prepared([row["q"] for row in lines], [row["cluster"] for row in lines], embed)
+
+
+def prepared(questions: list[str], clusters: list[str], embed: Embed) -> Stream:
+    """Give every question its neighbours, nearest first."""
     vectors = embed(questions)
     near = []
     for at, vector in enumerate(vectors):
@@ -86,7 +90,7 @@ def read(path: Path, embed: Callable[[list[str]], Any]) -> Stream:
             known[pair] = objection(*pair, DEFAULT_GUARDS)[0]
         return known[pair]
 
-    return Stream(questions, [r["cluster"] for r in rows], near, {"all": remembered})
+    return Stream(questions, clusters, near, {"all": remembered})
 
 
 def play(stream: Stream, order: Sequence[int], policy: Policy, sensitivity: float = 1.0) -> Played:
