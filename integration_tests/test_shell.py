@@ -27,7 +27,7 @@ from integration_tests.support import (
 from langchain_redis_semcache import DistancePolicy, RedisSemanticCache, Verified
 from langchain_redis_semcache.cli.main import main
 
-pytest.importorskip("rich", reason="extra not installed")
+pytest.importorskip("click", reason="extra not installed")
 
 MODEL = "[('model', 'gpt-x')]"
 

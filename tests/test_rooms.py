@@ -35,13 +35,18 @@ MOST_LINES_OF_A_FUNCTION = 60
 
 # Modules without a test file of their name.
 TESTED_ELSEWHERE = {
-    "__main__.py": "three lines, run by tests/cli/test_main.py",
+    "__main__.py": "three lines, run by tests/cli/test_calibrating.py",
     "_administration.py": "through the cache: integration_tests/test_find_and_remove.py",
     "_arguments.py": "through the constructor: tests/test_cache.py",
     "_at_call.py": "a cache to a stream: integration_tests/test_at_call.py",
     "_blocks.py": "through the cache: tests/test_cache.py, integration_tests/test_tags.py",
     "_lifetime.py": "through the cache: tests/test_cache.py, integration_tests/faults",
     "_effects.py": "the requests and errors that all flows are made of, nothing that decides",
+    "cli/looking.py": "what it shows: integration_tests/test_shell.py",
+    "cli/named.py": "through its options: tests/cli/test_calibrating.py",
+    "cli/opening.py": "through its options: tests/cli/test_main.py",
+    "cli/printing.py": "what it prints: integration_tests/test_shell.py",
+    "cli/removing.py": "what it removes: integration_tests/test_shell.py",
     "errors.py": "three classes: tests/test_api.py",
     "driver/drivers.py": "the drivers need links: integration_tests, each test sync and async",
     "entry/candidate.py": "one shape, nothing that decides",

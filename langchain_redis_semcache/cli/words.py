@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
     from .. import Entry
 
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+LONGEST_CAUSE = 300
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 
 
@@ -18,7 +18,7 @@ def duration(text: str) -> float:
     """Read "90s", "15m", "12h", "7d" or "2w" as seconds."""
     found = _DURATION.fullmatch(text)
     if found is None or not float(found[1]):
-        raise argparse.ArgumentTypeError(f"{text!r} is no duration: write e.g. 15m, 12h, 7d or 2w")
+        raise ValueError(f"{text!r} is no duration: write e.g. 15m, 12h, 7d or 2w")
     return float(found[1]) * _UNITS[found[2]]
 
 
@@ -53,3 +53,8 @@ def about(one: Entry) -> Sequence[str]:
     told += [f"namespace {one.namespace}"] if one.namespace else []
     told += [f"tags {', '.join(one.tags)}"] if one.tags else []
     return [clean(part) for part in told]
+
+
+def one_line(error: BaseException) -> str:
+    """Say what an exception says, on one line."""
+    return " ".join(str(error).split())[:LONGEST_CAUSE]
