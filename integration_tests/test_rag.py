@@ -46,7 +46,7 @@ class Base:
         self.store = InMemoryVectorStore(LocalEmbeddings())
         self.store.add_documents([Document(text, id=name) for name, text in HANDBOOK.items()])
 
-    def chain(self, model: Any, prompt: Any) -> Any:
+    def chain(self, model: Any, prompt: Any, overlap: float | None = None) -> Any:
         retriever = self.store.as_retriever(search_kwargs={"k": 2})
         found = RunnablePassthrough.assign(
             docs=RunnableLambda(lambda asked: asked["question"]) | retriever
@@ -56,6 +56,7 @@ class Base:
             documents="context",
             identical=lambda asked: (self.version, asked.get("language", "en")),
             tags=lambda asked: [document.id for document in asked["docs"]],
+            overlap=overlap,
         )
         return found | marked | model | StrOutputParser()
 
@@ -105,6 +106,25 @@ async def test_a_changed_document(do: Way, chain: Any, cache: Any, endpoint: Any
     assert await do(cache.delete_tagged, "invoice") == 1
     assert await do(cache.delete_tagged, "more") == 1
     await do(chain.invoke, {"question": PASSWORD})
+    assert len(endpoint.chats) == 3
+
+
+@pytest.mark.parametrize("signing_key", [None, "a secret of the application"])
+async def test_overlap(
+    do: Way, make_cache: Any, base: Base, endpoint: Any, events: list[Event], signing_key: Any
+) -> None:
+    """An answer is served while its documents are found, and answered anew once they are not."""
+    model = chat_openai(endpoint, cache=make_cache(signing_key=signing_key))
+    chain = base.chain(model, IN_SYSTEM, overlap=0.75)
+    first = await do(chain.invoke, {"question": PASSWORD})
+    assert await do(chain.invoke, {"question": REWORDED}) == first
+    new = "To reset your password or to choose another password send a letter."
+    base.store.add_documents([Document(new, id="letter")])
+    for question in (REWORDED, PASSWORD):
+        await do(chain.invoke, {"question": question})
+        assert verdicts(events)[-1] == "other_documents"
+        await do(chain.invoke, {"question": question})
+        assert verdicts(events)[-1] == "exact"
     assert len(endpoint.chats) == 3
 
 

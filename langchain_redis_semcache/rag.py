@@ -37,6 +37,7 @@ def keyed(
     documents: str | Iterable[str] = (),
     identical: Callable[[Inputs], Hashable] | None,
     tags: Callable[[Inputs], Iterable[str]] | None = None,
+    overlap: float | None = None,
 ) -> KeyedPrompt:
     """Return the prompt as one whose question alone the cache compares by meaning.
 
@@ -52,6 +53,9 @@ def keyed(
             None, tuple and frozenset. None: nothing.
         tags: Gets the inputs and returns the tags of the entry, e.g. the documents' ids, so that
             `cache.delete_tagged` withdraws what was made from a document.
+        overlap: Serve an answer only if this share (above 0, up to 1) of the documents behind it
+            and of those retrieved now is the same, e.g. 0.5; `tags` names the documents then, and
+            nothing else.
     """
     names = (documents,) if isinstance(documents, str) else tuple(documents)
     if not isinstance(prompt, BaseChatPromptTemplate):
@@ -76,7 +80,21 @@ def keyed(
                 f"{argument} must be a function of the prompt's inputs, e.g. "
                 f"{argument}=lambda inputs: inputs['version'], or None"
             )
-    return KeyedPrompt(prompt, question, names, identical, tags)
+    if overlap is not None:
+        _check_overlap(overlap, tags)
+    return KeyedPrompt(prompt, question, names, identical, tags, overlap)
+
+
+def _check_overlap(overlap: Any, tags: object) -> None:
+    if isinstance(overlap, bool) or not isinstance(overlap, (int, float)) or not 0 < overlap <= 1:
+        raise ConfigurationError(
+            "overlap must be a share above 0 and up to 1, e.g. overlap=0.5: half of the documents"
+        )
+    if tags is None:
+        raise ConfigurationError(
+            "overlap= compares the documents that tags= names: write e.g. "
+            "tags=lambda inputs: [document.id for document in inputs['docs']]"
+        )
 
 
 class KeyedPrompt(Runnable[Inputs, PromptValue]):
@@ -89,12 +107,14 @@ class KeyedPrompt(Runnable[Inputs, PromptValue]):
         documents: Sequence[str],
         identical: Callable[[Inputs], Hashable] | None,
         tags: Callable[[Inputs], Iterable[str]] | None,
+        overlap: float | None,
     ) -> None:
         self.prompt = prompt
         self._question = question
         self._stand_ins = {name: _STAND_IN.format(name) for name in (question, *documents)}
         self._identical = identical
         self._tags = tags
+        self._overlap = overlap
 
     @override
     def invoke(
@@ -143,7 +163,7 @@ class KeyedPrompt(Runnable[Inputs, PromptValue]):
         for message, framed in zip(messages, frames, strict=True):
             same = message.content == framed.content and message is not messages[-1]
             frame = marks.frame(framed.content)
-            mark = marks.Mark(of, frame, question, identical, tags)
+            mark = marks.Mark(of, frame, question, identical, tags, self._overlap)
             found.append(None if same else marks.sealed(mark, message.content))
         return found
 

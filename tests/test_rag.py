@@ -60,6 +60,13 @@ def test_scope(template: Any) -> None:
     assert asked(a_prompt(template, documents=())).context != one.context
 
 
+def test_overlap() -> None:
+    """How much of the documents must be the same is no part of the scope, and is known."""
+    plain, strict = asked(a_prompt()), asked(a_prompt(overlap=0.5))
+    assert (plain.overlap, strict.overlap) == (None, 0.5)
+    assert plain.context == strict.context
+
+
 def test_documents_that_count() -> None:
     """Without `documents=` what was retrieved must be identical."""
     prompt = a_prompt(documents=())
@@ -123,6 +130,11 @@ def test_a_question_that_is_no_text() -> None:
         ({"documents": ("context", "history")}, "not 'history'"),
         ({"identical": "v1"}, "identical=lambda"),
         ({"tags": ["doc1"]}, "tags=lambda"),
+        ({"overlap": 0}, "overlap=0.5"),
+        ({"overlap": 1.5}, "overlap=0.5"),
+        ({"overlap": True}, "overlap=0.5"),
+        ({"overlap": "half"}, "overlap=0.5"),
+        ({"overlap": 0.5, "tags": None}, "tags=lambda"),
     ],
 )
 def test_nonsense(arguments: dict[str, Any], message: str) -> None:

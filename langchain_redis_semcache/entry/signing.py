@@ -13,9 +13,12 @@ from typing import Any
 
 from ..errors import ConfigurationError
 from ..question.digest import raw
+from .documents import FIELD as DOCUMENTS
 
 SIGNED = ("prompt", "response", "created_at", "ttl", "vector", "of")
 _SIGNED = tuple(name.encode() for name in SIGNED)
+# Signed where there are any, so that what was signed before there could be still counts.
+_DOCUMENTS = DOCUMENTS.encode()
 _SMALLEST_KEY = 16
 
 
@@ -45,7 +48,9 @@ class Signer:
 
 
 def _parts(key: str, fields: Mapping[bytes, Any]) -> list[Any]:
-    return [raw(key), *(b"" if (v := fields.get(name)) is None else v for name in _SIGNED)]
+    parts = [raw(key), *(b"" if (v := fields.get(name)) is None else v for name in _SIGNED)]
+    documents = fields.get(_DOCUMENTS)
+    return parts if documents is None else [*parts, documents]
 
 
 def _mac(key: bytes, parts: Sequence[bytes]) -> bytes:

@@ -8,6 +8,7 @@ was asked for by somebody else is told from ours.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from .._effects import Command, ErrorReply, Flow
@@ -39,11 +40,11 @@ class ExactLookup:
         self._scopes = scopes
         self._learning = learning
         self._fields = ("response", "created_at", "of", "scope", "prompt", *fields)
-        self._names = tuple(name.encode() for name in self._fields)
 
     def look(self, asked: Asked) -> Flow[Result | None]:
         """Return the hit, or a miss where nothing else can be tried, or None: go on."""
-        commands: list[Command] = [("HMGET", asked.key, *self._fields)]
+        fetched = self._fetched(asked)
+        commands: list[Command] = [("HMGET", asked.key, *fetched)]
         if self._learning is not None:
             commands += self._learning.refresh()
         known = asked.exact_only or asked.scope in self._scopes
@@ -52,7 +53,7 @@ class ExactLookup:
             commands.append(count)
         scope, prompt = raw(asked.scope), raw(asked.text)
         replies = yield from self._calls.send(
-            asked, commands, ours=lambda replies: self._is_entry_of(replies[0], scope, prompt)
+            asked, commands, ours=lambda replies: _is_entry_of(replies[0], fetched, scope, prompt)
         )
         reply, *others = replies
         counted = others.pop() if count is not None and others else None
@@ -61,7 +62,7 @@ class ExactLookup:
         if isinstance(reply, ErrorReply):
             return self._refused(asked, reply)
         self._calls.reporter.recovered("redis")
-        fields = self._read(reply)
+        fields = _read(reply, fetched)
         if fields is None:
             return self._alone(asked, counted)
         found = Candidate(asked.key, asked.text, 0.0, None, fields)
@@ -87,14 +88,14 @@ class ExactLookup:
         if not ours or not self._server.authentic(alias):
             self._calls.failed("lookup", "entry", "Unsigned" if ours else "Unreadable")
             return None
-        fetch = ("HMGET", target, *self._fields)
-        scope = raw(asked.scope)
+        fetched = self._fetched(asked)
+        fetch, scope = ("HMGET", target, *fetched), raw(asked.scope)
         (reply,) = yield from self._calls.send(
-            asked, [fetch], ours=lambda replies: self._is_entry_of(replies[0], scope)
+            asked, [fetch], ours=lambda replies: _is_entry_of(replies[0], fetched, scope)
         )
         if isinstance(reply, ErrorReply):
             return self._refused(asked, reply)
-        fields = self._read(reply)
+        fields = _read(reply, fetched)
         if fields is None or fields[b"response"] is None:
             return None
         if fields[b"created_at"] != alias.fields[b"created_at"]:
@@ -106,25 +107,39 @@ class ExactLookup:
         found = Candidate(target, question, 0.0, None, fields)
         return (yield from self._server.serve(asked, found, "exact"))
 
-    def _is_entry_of(self, reply: Any, scope: bytes, prompt: bytes | None = None) -> bool:
-        """Tell whether a reply is nothing, an error, or an entry of this scope and question."""
-        if not isinstance(reply, (list, tuple)):
-            return isinstance(reply, ErrorReply)
-        if len(reply) != len(self._names):
-            return False
-        if reply[3] == scope and (prompt is None or reply[4] == prompt):
-            return True
-        return reply[0] is None and reply[2] is None
-
-    def _read(self, reply: Any) -> dict[bytes, Any] | None:
-        if not isinstance(reply, (list, tuple)) or len(reply) != len(self._names):
-            return None
-        if reply[0] is None and reply[2] is None:
-            return None
-        return dict(zip(self._names, reply, strict=True))
+    def _fetched(self, asked: Asked) -> tuple[str, ...]:
+        """Return the fields that are wanted of an entry, each once."""
+        more = self._server.wanted(asked)
+        return self._fields if not more else tuple(dict.fromkeys((*self._fields, *more)))
 
     def _refused(self, asked: Asked, reply: ErrorReply) -> Result | None:
         # A key of another type under our name is nobody's answer; the store replaces it.
         stage = "entry" if reply.code == "WRONGTYPE" else "redis"
         self._calls.failed("lookup", stage, reply.code)
         return None if stage == "entry" else self._calls.miss(asked, "redis_unavailable")
+
+
+def _is_entry_of(
+    reply: Any, fetched: tuple[str, ...], scope: bytes, prompt: bytes | None = None
+) -> bool:
+    """Tell whether a reply is nothing, an error, or an entry of this scope and question."""
+    if not isinstance(reply, (list, tuple)):
+        return isinstance(reply, ErrorReply)
+    if len(reply) != len(fetched):
+        return False
+    if reply[3] == scope and (prompt is None or reply[4] == prompt):
+        return True
+    return reply[0] is None and reply[2] is None
+
+
+def _read(reply: Any, fetched: tuple[str, ...]) -> dict[bytes, Any] | None:
+    if not isinstance(reply, (list, tuple)) or len(reply) != len(fetched):
+        return None
+    if reply[0] is None and reply[2] is None:
+        return None
+    return dict(zip(_names(fetched), reply, strict=True))
+
+
+@lru_cache
+def _names(fields: tuple[str, ...]) -> tuple[bytes, ...]:
+    return tuple(name.encode() for name in fields)

@@ -15,6 +15,7 @@ from langchain_core.outputs import Generation
 from .._effects import OVERLOADED, Flow, RedisUnavailableError, Send
 from .._reporter import Reporter
 from ..entry.candidate import Candidate
+from ..entry.documents import FIELD as DOCUMENTS
 from ..entry.query import CANDIDATES
 from ..events import Bypassed, Hit, Miss, Stored
 from ..policies.agreement import Agreement
@@ -28,7 +29,7 @@ from .flights import Ticket
 from .options import CallOptions, OptionStack, read_now
 from .scopes import KnownScopes
 from .search import SearchIndex
-from .serve import Server
+from .serve import OTHER_DOCUMENTS, Server
 from .together import Together
 from .update import Store
 from .verify import Verification
@@ -52,7 +53,7 @@ class Core:
         if settings.sliding or settings.signer is not None:
             fields.append("ttl")
         if settings.signer is not None:
-            fields += ["signature", "vector"]
+            fields += ["signature", "vector", DOCUMENTS]
         searched = list(fields)
         if is_learner(policy):
             self.learning = Learning(self.calls, policy)
@@ -172,7 +173,8 @@ class Core:
         limit = asked.options.distance_threshold
         threshold = self.settings.policy.distance_threshold if limit is None else limit
         send = partial(self.calls.send, asked)
-        nearest = yield from self.search.nearest(send, asked.scope, vector)
+        more = self._server.wanted(asked)
+        nearest = yield from self.search.nearest(send, asked.scope, vector, more)
         if nearest is None:
             return miss("search_unavailable")
         judged: list[Judged] = []
@@ -180,7 +182,7 @@ class Core:
         if result is None and nearest.hides(len(judged), threshold):
             # Entries of other scopes stand among the nearest, within the threshold, which the
             # masks make rare.
-            rest = yield from self.search.within(send, asked.scope, vector)
+            rest = yield from self.search.within(send, asked.scope, vector, more)
             if rest is None and not judged:
                 return miss("search_unavailable")
             seen = {one.candidate.entry for one in judged}
@@ -205,6 +207,12 @@ class Core:
                 if near:  # of those farther away nobody would have heard
                     self.calls.failed("lookup", "entry", flaw)
                 decision = Decision(False, "unreadable_entry" if near else "distance")
+                judged.append(Judged(candidate, decision))
+                continue
+            if not self._server.is_supported(asked, candidate):
+                # Before a verifier is asked about it, or a judge learns from it.
+                near = candidate.distance <= threshold
+                decision = Decision(False, OTHER_DOCUMENTS if near else "distance")
                 judged.append(Judged(candidate, decision))
                 continue
             decision = self.settings.policy.decide(asked.text, candidate, threshold)

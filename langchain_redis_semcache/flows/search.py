@@ -79,7 +79,7 @@ class SearchIndex:
         self._create = create
         self._fields = fields
         self._candidates = candidates
-        self._queries: dict[int, query.Search] = {}
+        self._queries: dict[tuple[int, tuple[str, ...]], query.Search] = {}
         # numpy takes a tenth of a second to import: when a cache is made, not before.
         from ..entry.scope_signs import masked
 
@@ -105,10 +105,12 @@ class SearchIndex:
         """The indexes were dropped, or may have been: the next store makes sure of them."""
         self._known.clear()
 
-    def nearest(self, send: Sender, scope: str, vector: bytes) -> Flow[Nearest | None]:
-        """Search among all scopes; None where search does not work."""
+    def nearest(
+        self, send: Sender, scope: str, vector: bytes, more: tuple[str, ...] = ()
+    ) -> Flow[Nearest | None]:
+        """Search among all scopes, for these fields more; None where search does not work."""
         dimensions = self.dimensions(vector)
-        search = self.query(dimensions)
+        search = self.query(dimensions, more)
         distance = query.fresh_name()
         command = search.knn(self.masked(vector, scope), distance)
         (reply,) = yield from send([command], ours=_to_search(distance))
@@ -136,10 +138,12 @@ class SearchIndex:
             return False
         return query.parse_count(reply) == 0
 
-    def within(self, send: Sender, scope: str, vector: bytes) -> Flow[Iterable[Candidate] | None]:
+    def within(
+        self, send: Sender, scope: str, vector: bytes, more: tuple[str, ...] = ()
+    ) -> Flow[Iterable[Candidate] | None]:
         """Search inside of a scope: exact, and slow where the scope is large."""
         dimensions = self.dimensions(vector)
-        search = self.query(dimensions)
+        search = self.query(dimensions, more)
         distance = query.fresh_name()
         command = search.knn_within(scope, self.masked(vector, scope), distance)
         (reply,) = yield from send([command], ours=_to_search(distance))
@@ -188,14 +192,14 @@ class SearchIndex:
         self._reporter.emit(Failed(operation, "search", error))
         return None
 
-    def query(self, dimensions: int) -> query.Search:
+    def query(self, dimensions: int, more: tuple[str, ...] = ()) -> query.Search:
         """Return the searches of the index of so many dimensions."""
-        found = self._queries.get(dimensions)
+        found = self._queries.get((dimensions, more))
         if found is None:
             index, hnsw = self._schema.index(dimensions), self._schema.index_type == "hnsw"
-            found = self._queries[dimensions] = query.Search(
-                index, hnsw, self._fields, self._candidates
-            )
+            fields = tuple(dict.fromkeys((*self._fields, *more)))
+            found = query.Search(index, hnsw, fields, self._candidates)
+            self._queries[dimensions, more] = found
         return found
 
     def dimensions(self, vector: bytes) -> int:

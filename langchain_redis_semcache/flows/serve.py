@@ -11,6 +11,7 @@ import time
 from typing import Literal
 
 from .._effects import LARGE, Flow, Work
+from ..entry import documents
 from ..entry.answer import DecodeError, decode, has_tool_calls
 from ..entry.candidate import Candidate
 from ..events import Hit
@@ -18,6 +19,8 @@ from .calls import Asked, Calls, Result
 
 LONGEST_QUESTION = 20_000
 """Characters of a candidate's question where `Limits.question_chars` is None."""
+OTHER_DOCUMENTS = "other_documents"
+"""The reason of a miss whose answer was made from too many documents that are not there now."""
 CLOCK_SKEW = 60.0
 """Seconds by which the clocks of two machines may differ."""
 
@@ -39,6 +42,8 @@ class Server:
             return self._unreadable(asked, found, flaw)
         if not isinstance(data, bytes):
             return self._unreadable(asked, found, "Unreadable")
+        if not self.is_supported(asked, found):
+            return self._calls.miss(asked, OTHER_DOCUMENTS, found)
         age = _age(found.fields.get(b"created_at"))
         mark = None
         if self._settings.mark_hits:
@@ -66,6 +71,17 @@ class Server:
         )
         refresh = _milliseconds(found.fields.get(b"ttl")) if self._settings.sliding else None
         return Result(generations, hit, found=found, refresh=refresh)
+
+    def wanted(self, asked: Asked) -> tuple[str, ...]:
+        """Return the fields of an entry that this call wants beside those of every call."""
+        return () if asked.reading.question.overlap is None else (documents.FIELD,)
+
+    def is_supported(self, asked: Asked, found: Candidate) -> bool:
+        """Tell whether the documents behind an answer are those of now, as far as is asked for."""
+        question = asked.reading.question
+        if question.overlap is None:
+            return True
+        return documents.shared(found.fields.get(b"documents"), question.tags) >= question.overlap
 
     def flaw(self, found: Candidate, kind: Literal["exact", "semantic"]) -> str | None:
         """Say why a candidate is not even to be looked at, or None.

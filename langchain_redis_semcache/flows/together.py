@@ -17,8 +17,9 @@ from .exact import ExactLookup
 from .flights import Flight, Flights, Ticket
 from .leases import Leases
 from .options import CallOptions
+from .serve import OTHER_DOCUMENTS
 
-_UNANSWERED = ("no_candidate", "unreadable_entry")
+_UNANSWERED = ("no_candidate", "unreadable_entry", OTHER_DOCUMENTS)
 """Misses of an exact lookup that the next store mends."""
 
 

@@ -13,6 +13,7 @@ from functools import partial
 from langchain_core.outputs import Generation
 
 from .._effects import OVERLOADED, Behind, Command, ErrorReply, Flow, RedisUnavailableError, Work
+from ..entry import documents
 from ..entry.answer import EncodeError, encode, has_tool_calls
 from ..entry.schema import tag_id
 from ..entry.scripts import extend
@@ -145,6 +146,8 @@ class Store:
         lifetime = self._lifetime(asked)
         if lifetime is not None and (settings.sliding or settings.signer is not None):
             fields[b"ttl"] = str(lifetime).encode()  # an entry keeps the ttl it was given
+        if asked.reading.question.overlap is not None:
+            fields[b"documents"] = documents.named(asked.reading.question.tags)
         if settings.signer is not None:
             fields[b"signature"] = settings.signer.sign(asked.key, fields)
         fields[b"scope"] = raw(asked.scope)

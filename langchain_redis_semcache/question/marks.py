@@ -36,6 +36,8 @@ class Mark:
     identical: str
     """Digest of what must be identical beside all that the frames hold."""
     tags: tuple[str, ...]
+    overlap: float | None = None
+    """The share of the documents, named by the tags, that an answer must have in common."""
 
 
 def rendering() -> str:

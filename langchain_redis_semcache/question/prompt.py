@@ -94,6 +94,8 @@ class Question:
     """Why this question may only be answered from an identical one, or None."""
     tags: tuple[str, ...] = ()
     """What the prompt says its answer is to be withdrawn by."""
+    overlap: float | None = None
+    """How much of what the tags name must stand behind an answer that is served, if that counts."""
 
 
 def read(prompt: str, context: ContextMode = "full") -> Question:
@@ -207,7 +209,7 @@ def _split(messages: Sequence[tuple[str, dict[str, Any]]], context: ContextMode)
         return Question(text, _digest_json(["asked", earlier, own]), exact_only)
     own = _reduce(role, marks.framed(fields, mark), ids)
     keyed = _digest_json(["keyed", earlier, own, mark.identical])
-    return Question(mark.question, keyed, exact_only, mark.tags)
+    return Question(mark.question, keyed, exact_only, mark.tags, mark.overlap)
 
 
 def _text_of(fields: dict[str, Any]) -> tuple[str, list[Any], bool]:

@@ -48,6 +48,17 @@ def test_forged(signed: tuple[str, dict[bytes, bytes]], forged: bytes) -> None:
     assert not Signer(OLD).verify(signed[0], carries(signed[1], forged))
 
 
+def test_documents() -> None:
+    """The documents behind an answer cannot be added, changed or removed; there need be none."""
+    signer = Signer(OLD)
+    for fields in ({}, {b"documents": b"a"}, {b"documents": b""}):
+        signed = carries(fields, signer.sign("x", fields))
+        assert signer.verify("x", signed)
+        for changed in (None, b"", b"b"):
+            if changed != fields.get(b"documents"):
+                assert not signer.verify("x", {**signed, b"documents": changed})
+
+
 def test_rotation() -> None:
     """Every key of the list is accepted, the first one signs."""
     old, new, both = Signer(OLD), Signer(NEW), Signer([NEW, OLD])

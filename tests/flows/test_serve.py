@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from langchain_core.load import dumps
+from langchain_core.prompts import ChatPromptTemplate
 
 from langchain_redis_semcache.entry.signing import Signer
 from langchain_redis_semcache.events import Failed
 from langchain_redis_semcache.flows.serve import LONGEST_QUESTION, _age
-from langchain_redis_semcache.policies import DistancePolicy
-from tests.lab import AGAIN, ASKED, FAR, Lab, stocked
+from langchain_redis_semcache.policies import DistancePolicy, Verified
+from langchain_redis_semcache.rag import keyed
+from tests.lab import AGAIN, ANGLES, ANSWER, ASKED, FAR, BehindTheCall, Lab, World, stocked
 
 
 def test_fresh_objects() -> None:
@@ -90,3 +95,69 @@ def test_signatures_are_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     lab = stocked(signer=signer)
     assert lab.lookup(AGAIN) is not None
     assert len(computed) == 1
+
+
+def retrieved(question: str, documents: str, overlap: float | None = 0.5) -> str:
+    """A prompt with documents named by a letter each."""
+    prompt = keyed(
+        ChatPromptTemplate.from_messages([("system", "{context}"), ("human", "{question}")]),
+        documents="context",
+        identical=None,
+        tags=lambda inputs: list(inputs["context"]),
+        overlap=overlap,
+    )
+    return dumps(prompt.invoke({"context": documents, "question": question}).to_messages())
+
+
+SAME, REWORDED = "Capital of France?", "France's capital?"
+
+
+@pytest.mark.parametrize("signed", [False, True])
+@pytest.mark.parametrize("question", [SAME, REWORDED])
+def test_overlap(question: str, signed: bool) -> None:
+    """Served while enough of its documents are retrieved; otherwise answered anew from those."""
+    signer = Signer("0123456789abcdef") if signed else None
+    lab = Lab(World(vectors=dict(ANGLES)), signer=signer)
+    lab.update(retrieved(SAME, "abcd"))
+    assert lab.lookup(retrieved(question, "abxy")) == ANSWER
+    assert lab.lookup(retrieved(question, "axyz")) is None
+    assert lab.last.reason == "other_documents"
+    assert lab.last.entry is not None
+    lab.update(retrieved(question, "axyz"))
+    assert lab.lookup(retrieved(question, "axyz")) == ANSWER
+    # Who does not ask for it is served whatever the documents are.
+    assert lab.lookup(retrieved(question, "pqrs", overlap=None)) == ANSWER
+
+
+def test_overlap_unknown() -> None:
+    """An answer that was stored without its documents is none for who asks for them."""
+    lab = Lab(World(vectors=dict(ANGLES)))
+    lab.update(retrieved(SAME, "abcd", overlap=None))
+    for question in (SAME, REWORDED):
+        assert lab.lookup(retrieved(question, "abcd")) is None
+        assert lab.last.reason == "other_documents"
+
+
+def test_overlap_farther_on() -> None:
+    """The next nearest answer is served where the nearest was made from other documents."""
+    vectors: dict[str, Any] = {**ANGLES, "Capital?": ANGLES[REWORDED]}
+    lab = Lab(World(vectors=vectors))
+    lab.update(retrieved("Capital?", "xyz"))
+    lab.update(retrieved(SAME, "abc"))
+    assert lab.lookup(retrieved(REWORDED, "abc")) == ANSWER
+
+
+def test_overlap_goes_first() -> None:
+    """No verifier is asked about an answer that its documents rule out, nor by an alias of it."""
+    lab = Lab(
+        World(vectors=dict(ANGLES)), policy=Verified(DistancePolicy(0.15, {}), lambda *_: True)
+    )
+    world = BehindTheCall(lab)
+    lab.update(retrieved(SAME, "abcd"))
+    assert lab.lookup(retrieved(REWORDED, "wxyz"), answer=world) is None
+    assert world.asked == []
+    assert lab.lookup(retrieved(REWORDED, "abcd"), answer=world) == ANSWER
+    assert len(world.asked) == 1
+    assert lab.lookup(retrieved(REWORDED, "abcd"), answer=world) == ANSWER
+    assert lab.lookup(retrieved(REWORDED, "wxyz"), answer=world) is None
+    assert len(world.asked) == 1

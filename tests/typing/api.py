@@ -203,5 +203,6 @@ def documents(model: ChatOpenAI) -> Runnable[dict[str, Any], AIMessage]:
         documents=("context",),
         identical=lambda inputs: (inputs["version"], frozenset({"en"})),
         tags=lambda inputs: inputs["ids"],
+        overlap=0.5,
     )
     return prompt | model
