@@ -31,7 +31,7 @@ from integration_tests.support import (
     told,
     verdicts,
 )
-from langchain_redis_semcache import DistancePolicy, Index, RedisSemanticCache
+from langchain_redis_semcache import DistancePolicy, Index, Parameters, RedisSemanticCache
 from langchain_redis_semcache.events import Event
 
 TENANT: ContextVar[str] = ContextVar("tenant")
@@ -283,3 +283,37 @@ def test_names_that_could_reach_further_are_refused(
     """A name that could match other keys is an error at construction, which says what to write."""
     with pytest.raises(ValueError, match=r"name and prefix must .* e\.g\. name='support-bot'"):
         make_cache(**{argument: bad})
+
+
+async def test_users_share_answers(
+    do: Way, cache: RedisSemanticCache, endpoint: OpenAIEndpoint
+) -> None:
+    """Who asks, by which request and for which of the provider's caches: one answer for all."""
+    model = chat_openai(endpoint, cache=cache)
+    for n in (1, 2):
+        asking = model.bind(
+            user=f"user {n}",
+            prompt_cache_key=f"key {n}",
+            safety_identifier=f"id {n}",
+            store=n == 1,
+            extra_headers={"X-Request-ID": f"{n}"},
+        )
+        await do(asking.invoke, FRANCE)
+    await do(model.invoke, FRANCE)
+    assert len(endpoint.chats) == 1
+    await do(model.bind(extra_headers={"x-portkey-config": "other"}).invoke, FRANCE)
+    assert len(endpoint.chats) == 2
+
+
+async def test_declared_parameters_do_not_mix(
+    do: Way, make_cache: MakeCache, endpoint: OpenAIEndpoint
+) -> None:
+    """What is declared irrelevant is shared, and only with caches that declare the same."""
+    declared = Parameters(irrelevant=["extra_body.trace"])
+    for parameters, calls in ((None, 2), (declared, 1), (declared, 0)):
+        before = len(endpoint.chats)
+        cache = make_cache(parameters=parameters)
+        for trace in (1, 2):
+            model = chat_openai(endpoint, cache=cache, extra_body={"trace": trace})
+            await do(model.invoke, FRANCE)
+        assert len(endpoint.chats) == before + calls

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from .policies.decision import Candidate, Decision, Policy
     from .policies.distance import DistancePolicy
     from .policies.verified import Verified
+    from .question.parameters import Parameters
     from .question.way import VersionedHook
     from .stats import Stats
 
@@ -43,6 +44,7 @@ __all__ = [
     "Index",
     "Limits",
     "Listener",
+    "Parameters",
     "Policy",
     "RedisSemanticCache",
     "SemcacheError",
@@ -69,6 +71,7 @@ _HOME = {
         "policies.decision": ("Candidate", "Decision", "Policy"),
         "policies.distance": ("DistancePolicy",),
         "policies.verified": ("Verified",),
+        "question.parameters": ("Parameters",),
         "question.way": ("VersionedHook",),
         "stats": ("Stats",),
     }.items()

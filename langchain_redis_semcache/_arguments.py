@@ -151,6 +151,7 @@ _ELSEWHERE = {
     "embedding_timeout": "limits=Limits(embedding=2)",
     "guards": "policy=DistancePolicy(0.15, guards)",
     "index_type": "index=Index(kind='flat')",
+    "irrelevant": "parameters=Parameters(irrelevant=('trace',))",
     "max_answer_bytes": "limits=Limits(answer_bytes=1_000_000)",
     "max_question_chars": "limits=Limits(question_chars=1000)",
     "max_temperature": "admission=CompleteAnswers(max_temperature=0)",

@@ -25,6 +25,7 @@ from ._at_call import AtCall
 from ._blocks import Blocks
 from ._checks import one_of, seconds
 from ._effects import Flow
+from ._insight import Insight
 from ._lifetime import Lifetime, forget_after_fork
 from ._reporter import Reporter
 from ._signals import let_through
@@ -36,18 +37,14 @@ from .errors import ConfigurationError
 from .events import Failed, Listener, Operation
 from .flows import admin
 from .flows.calls import Settings
-from .flows.explain import Explanation, as_llm_string, as_prompt, explain
 from .flows.lookup import Core
 from .flows.options import OptionStack
 from .policies.decision import Policy
+from .question.parameters import Parameters
 from .question.prompt import ContextMode, QuestionHook
 from .stats import Stats
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseLanguageModel
-    from langchain_core.messages import BaseMessage
-    from langchain_core.prompt_values import PromptValue
-
     from .driver.drivers import Drivers
 
 __all__ = ["RedisSemanticCache"]
@@ -55,7 +52,7 @@ __all__ = ["RedisSemanticCache"]
 T = TypeVar("T")
 
 
-class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
+class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
     """Answer repeated and paraphrased questions from Redis instead of by the model.
 
     Nothing is connected, embedded or created by the constructor.
@@ -80,6 +77,8 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
             turns), "system" (the system prompt only) or "none".
         question: Names the question and what must be identical itself, e.g. for RAG prompts:
             gets the messages, returns (text, identical), or None to leave the call alone.
+        parameters: Which parameters of calls cannot change an answer, beside those known not to,
+            e.g. `Parameters(irrelevant=("trace",))`.
         admission: Decides what may be stored; by default complete answers only.
         policy: Decides about candidates instead of `distance_threshold`: with guards of your own,
             a verifier or an audit; see `langchain_redis_semcache.policies`.
@@ -109,6 +108,7 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
         namespace: str | Callable[[], str] = "",
         context: ContextMode = "full",
         question: QuestionHook | None = None,
+        parameters: Parameters | None = None,
         admission: Admission | None = None,
         policy: Policy | None = None,
         limits: Limits | None = None,
@@ -162,6 +162,9 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
             max_question_chars=limits.question_chars,
             max_answer_bytes=limits.answer_bytes,
             create_index=index.create,
+            parameters=checked(
+                Parameters, "parameters", parameters, "Parameters(irrelevant=('trace',))"
+            ),
             signer=None if signing_key is None else Signer(signing_key),
             single_flight=single_flight,
         )
@@ -234,30 +237,6 @@ class RedisSemanticCache(Lifetime, Blocks, Administration, BaseCache):
     def stats(self) -> Stats:
         """Counts since this object was made."""
         return self._reporter.stats()
-
-    def explain(
-        self,
-        prompt_or_messages: str | PromptValue | Sequence[BaseMessage],
-        llm_string_or_model: str | BaseLanguageModel[Any],
-    ) -> Explanation:
-        """Say what a lookup would do and why; later calls go as if nobody had asked."""
-        llm_string = as_llm_string(llm_string_or_model)
-        prompt = as_prompt(prompt_or_messages, llm_string_or_model)
-        with self._reporter.muted():
-            flow = explain(self._core, self._options, prompt, llm_string)
-            return self._drivers.run(flow, glance=True)
-
-    async def aexplain(
-        self,
-        prompt_or_messages: str | PromptValue | Sequence[BaseMessage],
-        llm_string_or_model: str | BaseLanguageModel[Any],
-    ) -> Explanation:
-        """Say what an `alookup` would do and why."""
-        llm_string = as_llm_string(llm_string_or_model)
-        prompt = as_prompt(prompt_or_messages, llm_string_or_model)
-        with self._reporter.muted():
-            flow = explain(self._core, self._options, prompt, llm_string)
-            return await self._drivers.arun(flow, glance=True)
 
     def at_call(self, *, behind: bool = False) -> BaseCache:
         """Return a view that keeps the namespace and the options of now, whenever it is used.

@@ -52,6 +52,8 @@ NONSENSE: list[tuple[dict[str, Any], str]] = [
     ({"ttl": True}, "ttl .* ttl=86400"),
     ({"ttl": float("nan")}, "ttl .* ttl=86400"),
     ({"ttl": float("inf")}, "ttl .* ttl=86400"),
+    ({"parameters": ("trace",)}, r"parameters=Parameters\(irrelevant=\('trace',\)\)"),
+    ({"irrelevant": ("trace",)}, r"write parameters=Parameters\(irrelevant"),
     ({"single_flight": True}, r"single_flight=SingleFlight\(wait=15\)"),
     ({"limits": 0.5}, r"limits=Limits\(redis=0.5\)"),
     ({"index": "flat"}, r"index=Index\(kind='flat'\)"),

@@ -40,6 +40,7 @@ TESTED_ELSEWHERE = {
     "_arguments.py": "through the constructor: tests/test_cache.py",
     "_at_call.py": "a cache to a stream: integration_tests/test_at_call.py",
     "_blocks.py": "through the cache: tests/test_cache.py, integration_tests/test_tags.py",
+    "_insight.py": "through the cache: integration_tests/test_explain.py",
     "_lifetime.py": "through the cache: tests/test_cache.py, integration_tests/faults",
     "_effects.py": "the requests and errors that all flows are made of, nothing that decides",
     "cli/looking.py": "what it shows: integration_tests/test_shell.py",

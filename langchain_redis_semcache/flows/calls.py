@@ -30,6 +30,7 @@ from ..entry.vector import VectorError, pack
 from ..events import Bypassed, Failed, Hit, Miss, Operation
 from ..policies.decision import Decision, Policy
 from ..question.digest import WIDTH
+from ..question.parameters import PLAIN, Parameters
 from ..question.prompt import (
     REMEMBERED_CHARS,
     ContextMode,
@@ -67,6 +68,7 @@ class Settings:
     signer: Signer | None
     single_flight: SingleFlight | None = None
     hides_namespaces: bool = False
+    parameters: Parameters = PLAIN
 
 
 @dataclass(slots=True)
@@ -158,7 +160,7 @@ class Calls:
         self.settings = settings
         self.reporter = reporter
         self.memory = VectorMemory()
-        self._way = way(settings.context, settings.question)
+        self._way = way(settings.context, settings.question, settings.parameters)
         self._readings = Readings()
         admission = settings.admission
         self._leaves_alone = (
@@ -216,7 +218,7 @@ class Calls:
         return self._interpret(read(prompt, self.settings.context), llm_string, namespace)
 
     def _interpret(self, question: Question, llm_string: str, namespace: str) -> Reading:
-        model = read_model(llm_string)
+        model = read_model(llm_string, self.settings.parameters)
         question = self._limited(question)
         schema = self.settings.schema
         parts = (model.identity, self._way, question.context)

@@ -17,53 +17,9 @@ from typing import Any
 
 from .canonical import strict_json_start
 from .digest import digest
+from .parameters import PLAIN, Parameters, is_known
 from .prompt import REMEMBERED_CHARS
 
-# LangChain's own serialisable classes, by id, for which `_IRRELEVANT` is known to be just that. In
-# somebody else's class, a "name" or "metadata" may be what the answer depends on.
-_KNOWN = frozenset(
-    {
-        ("langchain", "chat_models", "anthropic", "ChatAnthropic"),
-        ("langchain", "chat_models", "azure_openai", "AzureChatOpenAI"),
-        ("langchain", "chat_models", "bedrock", "ChatBedrock"),
-        ("langchain", "chat_models", "fireworks", "ChatFireworks"),
-        ("langchain", "chat_models", "mistralai", "ChatMistralAI"),
-        ("langchain", "chat_models", "openai", "ChatOpenAI"),
-        ("langchain", "chat_models", "vertexai", "ChatVertexAI"),
-        ("langchain_aws", "chat_models", "ChatBedrockConverse"),
-        ("langchain_google_genai", "chat_models", "ChatGoogleGenerativeAI"),
-        ("langchain_groq", "chat_models", "ChatGroq"),
-        ("langchain_openrouter", "chat_models", "ChatOpenRouter"),
-        ("langchain_xai", "chat_models", "ChatXAI"),
-    }
-)
-# How a call is carried out, not what is asked of the model. `base_url` stays in the scope: two
-# endpoints may serve different models under one name.
-_IRRELEVANT = frozenset(
-    {
-        "azure_ad_async_token_provider",
-        "azure_ad_token_provider",
-        "cache",
-        "callback_manager",
-        "callbacks",
-        "custom_get_token_ids",
-        "disable_streaming",
-        "http_async_client",
-        "http_client",
-        "include_response_headers",
-        "max_retries",
-        "metadata",
-        "name",
-        "rate_limiter",
-        "request_timeout",
-        "stream_chunk_timeout",
-        "stream_usage",
-        "streaming",
-        "tags",
-        "timeout",
-        "verbose",
-    }
-)
 _MODEL_KEYS = ("model_name", "model", "model_id", "azure_deployment", "deployment_name", "repo_id")
 # A string among plain data: anything may stand in it. An apostrophe in a repr begins none.
 _STRING = re.compile(
@@ -96,34 +52,38 @@ def scope(embedding_id: str, namespace: str, model_identity: str, way: str, cont
     return digest("scope", embedding_id, namespace, model_identity, way, context)
 
 
-def read_model(llm_string: str) -> Model:
+def read_model(llm_string: str, declared: Parameters = PLAIN) -> Model:
     """Normalise the `llm_string` of a chat model, a completion model or anything else."""
     if len(llm_string) <= REMEMBERED_CHARS:
-        return _read_short(llm_string)
+        return _read_short(llm_string, declared)
     # Tools are bound: what they mean is worth remembering, the string is not worth keeping.
-    key = digest(llm_string)
+    key = digest(llm_string, declared.identity)
     model = _long.get(key)
     if model is None:
-        model = _read(llm_string)
+        model = _read(llm_string, declared)
         if len(_long) >= _REMEMBERED:
             _long.clear()
         _long[key] = model
     return model
 
 
-def _read(llm_string: str) -> Model:
+def _read(llm_string: str, declared: Parameters) -> Model:
     node, params = _split(llm_string)
     pairs = _literal(params)
+    kind = () if node is None else _kind(node)
+    if pairs is not None and (is_known(kind) or declared.irrelevant):
+        pairs = list(declared.relevant_of(kind, dict(pairs)).items())
+        params = repr(pairs)
     if node is None:
         # Of a class that is not serialisable its parameters are all that is known.
         return _model(("params", params), dict(pairs or ()), pairs is not None or _shows(params))
     fields = node.get("kwargs")
     fields = fields if isinstance(fields, dict) else {}
-    if _is_known(node):
-        fields = _relevant(fields)
-        node = {"id": node["id"], "kwargs": fields}
-        if pairs is not None:
-            params = repr([(k, v) for k, v in pairs if k not in _IRRELEVANT])
+    if is_known(kind) or declared.irrelevant:
+        fields = declared.relevant_of(kind, fields)
+        node = (
+            {"id": node["id"], "kwargs": fields} if is_known(kind) else {**node, "kwargs": fields}
+        )
     distinct = _is_distinct(node) and (pairs is not None or _shows(params))
     return _model(("object", _canonical(node), params), {**fields, **dict(pairs or ())}, distinct)
 
@@ -138,11 +98,12 @@ def _model(identity: tuple[str, ...], fields: dict[str, Any], distinct: bool) ->
     return Model(digest(*identity), _label(fields), known, distinct)
 
 
-def _is_known(node: dict[str, Any]) -> bool:
+def _kind(node: dict[str, Any]) -> tuple[str, ...]:
+    """Return the id of the class of a model."""
     name = node.get("id")
     if node.get("type") != "constructor" or not isinstance(name, list):
-        return False
-    return tuple(map(str, name)) in _KNOWN
+        return ()
+    return tuple(map(str, name))
 
 
 def _is_distinct(node: dict[str, Any]) -> bool:
@@ -190,7 +151,7 @@ def _literal(params: str) -> list[tuple[str, Any]] | None:
     if isinstance(pairs, list) and all(
         isinstance(p, tuple) and len(p) == 2 and isinstance(p[0], str) for p in pairs
     ):
-        return pairs
+        return pairs if len(dict(pairs)) == len(pairs) else None
     return None
 
 
@@ -202,10 +163,6 @@ def _evaluated(params: str) -> Any:
         except SystemError:
             continue
     return ast.literal_eval(params)
-
-
-def _relevant(fields: dict[str, Any]) -> dict[str, Any]:
-    return {k: v for k, v in fields.items() if k not in _IRRELEVANT}
 
 
 def _canonical(node: dict[str, Any]) -> str:

@@ -10,6 +10,7 @@ from langchain_core.messages import BaseMessage
 from ..errors import ConfigurationError
 from .canonical import canonical
 from .digest import digest
+from .parameters import PLAIN, Parameters
 from .prompt import ContextMode, QuestionHook
 
 
@@ -33,13 +34,16 @@ class VersionedHook:
         return self.hook(messages)
 
 
-def way(context: ContextMode, hook: QuestionHook | None) -> str:
+def way(context: ContextMode, hook: QuestionHook | None, parameters: Parameters = PLAIN) -> str:
     """Name the way of reading that a cache was made with; the same in every process."""
     if hook is None:
-        return digest("context", context)
-    if isinstance(hook, VersionedHook):
-        return digest("hook", _name(hook.hook), canonical(hook.version))
-    return digest("hook", _name(hook))
+        parts = ["context", context]
+    elif isinstance(hook, VersionedHook):
+        parts = ["hook", _name(hook.hook), canonical(hook.version)]
+    else:
+        parts = ["hook", _name(hook)]
+    declared = parameters.identity
+    return digest(*parts, declared) if declared else digest(*parts)
 
 
 def _name(hook: object) -> str:
