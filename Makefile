@@ -6,8 +6,19 @@ BIN := $(VENV)/bin
 
 .PHONY: demo test lint unit integration wheel soak clean
 
+TELL := -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+VERSION := $(shell $(PYTHON) $(TELL) 2>/dev/null)
+ifneq ($(VERSION),$(shell $(BIN)/python $(TELL) 2>/dev/null))
+# No environment yet, or one of another Python: it is made anew.
+.PHONY: $(VENV)/.demo $(VENV)/.dev
+ANEW := $(PYTHON) -m venv --clear $(VENV)
+endif
+
 $(VENV)/.demo: pyproject.toml
-	$(PYTHON) -m venv $(VENV)
+	@case '$(VERSION)' in 3.[1-9][0-9]) ;; *) \
+		echo "This needs Python 3.10 or newer, and $(PYTHON) is $(or $(VERSION),not there): \
+	say which, e.g. make $(or $(MAKECMDGOALS),demo) PYTHON=python3.12" >&2; exit 1;; esac
+	$(ANEW)
 	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[embedded,hiredis]'
 	touch $@
 

@@ -82,11 +82,12 @@ class CompleteAnswers:
 
     Args:
         max_temperature: Leave calls alone whose model is known to be set to more.
-        skip_time_sensitive: Leave English questions about now alone: today, latest, weather, ...
+        skip_time_sensitive: Leave English questions about now alone, whatever the `ttl`: today,
+            latest, weather, ... False where the model does not know what day it is anyway.
     """
 
     def __init__(
-        self, *, max_temperature: float | None = None, skip_time_sensitive: bool = False
+        self, *, max_temperature: float | None = None, skip_time_sensitive: bool = True
     ) -> None:
         numeric = isinstance(max_temperature, (int, float))
         if max_temperature is not None and not (
@@ -152,13 +153,20 @@ def _unfinished(metadata: dict[str, object]) -> str | None:
     return None
 
 
-# Words with which English questions ask about the moment at which they are asked.
+# Words with which English questions ask about the moment at which they are asked. Not those that
+# mostly tell a story or name a thing: "live in", "current account", "recently", "now that".
 _NOW = re.compile(
-    r"\b(?:today|tonight|tomorrow|yesterday|now|nowadays|currently|current|latest|newest|recent|"
-    r"recently|live|breaking|this (?:morning|afternoon|evening|week|weekend|month|quarter|year)|"
-    r"(?:next|last|past) (?:hour|night|week|weekend|month|quarter|year)|right now|at the moment|"
-    r"so far|as of|up to date|weather|forecast|temperature outside|stock price|share price|"
-    r"exchange rate|what time is it|what(?:'s| is) the (?:time|date)|what day is)\b",
+    r"\b(?:today|tonight|tomorrow|yesterday|right now|at the moment|nowadays|currently|"
+    r"up to date|as of (?:now|today)|now(?= *[?.!]*$)|"
+    r"(?:is|are|happening|playing|open|available|trending) now\b(?! *(?:that|\w+ed\b))|"
+    r"current(?! (?:account|address|card|job|employer|password|directory|folder|user)s?\b)|"
+    r"latest|newest|most recent|recent (?:news|events|headlines)|breaking news|"
+    r"live (?:scores?|results?|streams?|updates?|prices?|traffic)|"
+    r"this (?:morning|afternoon|evening|week|weekend|month|quarter|year)|"
+    r"(?:next|last|past) (?:night|week|weekend|month|quarter|year)|"
+    r"weather(?! (?:stripping|vane|station))|forecast|temperature outside|stock price|share price|"
+    r"exchange rate (?:of|between|for|from)|what (?:time|day|date|year) is it|"
+    r"what(?:'?s| is) the (?:time|date|day)(?= *(?:in\b|[?.!]*$)))",
     re.IGNORECASE,
 )
 

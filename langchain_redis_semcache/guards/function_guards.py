@@ -17,7 +17,8 @@ __all__ = ["asks_otherwise", "scope", "tense"]
 Senses = dict[str, frozenset[int]]
 """The classes of which a text has a word, with the senses that it takes."""
 
-_EDITS = 1  # words besides those of the class that may differ
+_REACH = ("classes", "tenses", "modals")  # a second small word that differs is no excuse
+_EDITS = 1  # words besides these that may differ
 _ROOT = 4  # letters that two forms of a word share
 
 
@@ -35,7 +36,7 @@ def scope(asked: str, cached: str, /) -> float:
     added = _units(a, "classes") ^ _units(b, "classes")
     telling = not a.lexicon.alone.isdisjoint(added)
     if telling or any(of_a[kind].isdisjoint(of_b[kind]) for kind in of_a.keys() & of_b.keys()):
-        return VETO if _hardly_else(a, b, "classes") else FREE
+        return VETO if _hardly_else(a, b, *_REACH) else FREE
     return FREE
 
 
@@ -90,7 +91,7 @@ def _other_time(a: Text, b: Text) -> bool:
         return False
     if "past" not in of_a | of_b and a.words.isdisjoint(_BE) and b.words.isdisjoint(_BE):
         return False  # "how long does it take" / "how long will it take"
-    return _hardly_else(a, b, "tenses")
+    return _hardly_else(a, b, *_REACH)
 
 
 def _other_mood(a: Text, b: Text) -> bool:
@@ -106,7 +107,7 @@ def _other_mood(a: Text, b: Text) -> bool:
         return False  # "what should I pack" / "what do I need to pack"
     if "you" in a.words & b.words:  # "will you tell me" / "can you tell me"
         return False
-    return _hardly_else(a, b, "modals")
+    return _hardly_else(a, b, *_REACH)
 
 
 def _alike(a: Text, b: Text, name: str) -> bool:
@@ -114,8 +115,8 @@ def _alike(a: Text, b: Text, name: str) -> bool:
     return (a.words ^ b.words).isdisjoint(_words(name, a.lexicon.language))
 
 
-def _hardly_else(a: Text, b: Text, name: str) -> bool:
-    words = _stems(name, a.lexicon.language)
+def _hardly_else(a: Text, b: Text, *names: str) -> bool:
+    words = _stems(names, a.lexicon.language)
     left, right = ([word for word in side if word not in words] for side in edits(a, b))
     if len(left) == len(right) == 1 and left[0].startswith(right[0][:_ROOT]):
         return right[0].startswith(left[0][:_ROOT])  # hard/harder: one word
@@ -129,8 +130,9 @@ def _words(name: str, language: str) -> frozenset[str]:
 
 
 @cache
-def _stems(name: str, language: str) -> frozenset[str]:
-    return frozenset(map(stem, _words(name, language))) | {"be", "to"}
+def _stems(names: tuple[str, ...], language: str) -> frozenset[str]:
+    words = (word for name in names for word in _words(name, language))
+    return frozenset(map(stem, words)) | {"be", "to"}
 
 
 def _units(text: Text, name: str) -> frozenset[str]:

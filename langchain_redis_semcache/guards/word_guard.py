@@ -97,5 +97,6 @@ def _beside(language: str) -> frozenset[str]:
     found |= numerals(language).starts
     for name in ("classes", "tenses", "modals", "asked"):
         for _, entries in known.keyed(name):
-            found.update(word for entry in entries for word in entry.split("_"))
+            # Of a phrase, "as a list", only the whole is a small word.
+            found.update(entry for entry in entries if "_" not in entry)
     return frozenset(map(stem, found))

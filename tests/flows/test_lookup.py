@@ -142,14 +142,15 @@ def test_bypassed(kind: str) -> None:
         ({"max_temperature": 0.0}, "[('temperature', 1)]", "temperature"),
         ({"max_temperature": 0.5}, "[('temperature', 0.5)]", None),
         ({"max_temperature": 0.5}, MODEL, None),
-        ({"skip_time_sensitive": True}, MODEL, "time_sensitive"),
-        ({}, "[('temperature', 2)]", None),
+        ({"skip_time_sensitive": False}, "[('temperature', 2)]", None),
+        ({}, "[('temperature', 2)]", "time_sensitive"),
     ],
 )
 def test_left_alone(changes: dict[str, Any], model: str, reason: str | None) -> None:
     """Calls that the owner wants nothing to do with are neither looked up nor stored."""
+    asked = "What is love?" if "max_temperature" in changes else "What is the weather now?"
     lab = Lab(admission=CompleteAnswers(**changes))
-    prompt = chat("What is the weather now?")
+    prompt = chat(asked)
     lab.update(prompt, model=model)
     assert (lab.lookup(prompt, model) is None) is (reason is not None)
     if reason is not None:

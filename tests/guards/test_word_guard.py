@@ -15,6 +15,7 @@ from langchain_redis_semcache.guards import words
         ("what does a baker earn", "what does a butcher earn"),
         ("how do I draw a horse", "how do I ride a horse"),
         ("is the pump electric", "is the pump hydraulic"),
+        ("how do I reverse a list", "how do I reverse a number"),
     ],
 )
 def test_one_word_for_another_is_a_penalty(asked: str, cached: str) -> None:
