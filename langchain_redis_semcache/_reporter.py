@@ -6,11 +6,12 @@ Rule of this module: what a listener raises stops nobody; a failure is one line 
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import fields
 from typing import Any, Literal
@@ -20,11 +21,14 @@ from .events import (
     Audited,
     BreakerChanged,
     Bypassed,
+    Embedded,
     Event,
     Failed,
     Hit,
     Listener,
     Miss,
+    Observer,
+    Operation,
     Stored,
     VerifierAsked,
     Waited,
@@ -126,15 +130,28 @@ class Log:
             )
 
 
+COUNT_SECONDS = 60.0
+"""How often the entries are counted, at most."""
+_NOBODY = nullcontext()
 _VERDICTS = {True: "approved", False: "refused", None: "failed"}
 
 
 class Reporter:
     """Counts events and hands them to the listeners."""
 
-    def __init__(self, name: str, listeners: Iterable[Listener]) -> None:
+    def __init__(
+        self,
+        name: str,
+        listeners: Iterable[Listener],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._log = Log(name)
-        self._listeners = (self._log, *listeners)
+        own = [one.of(name) if isinstance(one, Observer) else one for one in listeners]
+        self._listeners = (self._log, *own)
+        self._observers = [one for one in own if isinstance(one, Observer)]
+        self._around = [one for one in self._observers if type(one).around is not Observer.around]
+        self._clock = clock
+        self._count_at = -math.inf
         self.lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._reasons: dict[str, Counter[str]] = {
@@ -159,18 +176,31 @@ class Reporter:
         finally:
             self._muted.reset(token)
 
+    def around(self, operation: Operation) -> AbstractContextManager[object]:
+        """Return what stands around a call; what an observer raises stops nobody."""
+        return _Around(self._around, operation) if self._around else _NOBODY
+
+    def wants_count(self) -> bool:
+        """Tell, once in a while, whether somebody would like to know how many entries there are."""
+        if not self._observers or self._clock() < self._count_at:
+            return False
+        self._count_at = self._clock() + COUNT_SECONDS
+        return True
+
     def emit(self, event: Event) -> None:
         """Count an event and tell every listener; a listener's error stops nobody."""
         # The state of a breaker is everybody's, whoever changed it.
         if self._muted.get() and not isinstance(event, BreakerChanged):
             return
         self._count(event)
+        self._tell(event)
+
+    def _tell(self, event: Event) -> None:
         for listener in self._listeners:
             try:
                 listener(event)
             except Exception as error:
-                let_through(error)
-                _LOGGER.debug("semcache: a listener raised", exc_info=True)
+                _raised(error)
 
     def once(self, event: Event) -> None:
         """Emit an event that says the same each time, the first time only."""
@@ -189,6 +219,8 @@ class Reporter:
         with self.lock:
             self._seconds[subject] += seconds
             self._counts[subject] += 1
+        if subject == "embedding":
+            self._tell(Embedded(seconds))
 
     def stats(self) -> Stats:
         with self.lock:
@@ -239,3 +271,36 @@ class Reporter:
                 self._reasons["audited"]["right" if event.right else "wrong"] += 1
             elif isinstance(event, BreakerChanged):
                 self._breakers[event.subject] = event.state
+
+
+class _Around:
+    """Enters what the observers put around a call, and leaves it again."""
+
+    __slots__ = ("_entered", "_observers", "_operation")
+
+    def __init__(self, observers: list[Observer], operation: Operation) -> None:
+        self._observers = observers
+        self._operation = operation
+        self._entered: list[AbstractContextManager[object]] = []
+
+    def __enter__(self) -> None:
+        for one in self._observers:
+            try:
+                manager = one.around(self._operation)
+                if manager is not None:
+                    manager.__enter__()
+                    self._entered.append(manager)
+            except Exception as error:
+                _raised(error)
+
+    def __exit__(self, *raised: Any) -> None:
+        for manager in reversed(self._entered):
+            try:
+                manager.__exit__(*raised)
+            except Exception as error:
+                _raised(error)
+
+
+def _raised(error: Exception) -> None:
+    let_through(error)
+    _LOGGER.debug("semcache: a listener raised", exc_info=True)

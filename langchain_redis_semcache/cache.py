@@ -291,22 +291,24 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
     # -- the last line of defence ------------------------------------------------------------
 
     def _run(self, operation: Operation, flow: Flow[T]) -> T | None:
-        try:
-            result = self._drivers.run(flow)
-        except Exception as error:
-            let_through(error)
-            self._unforeseen(operation, error)
-            return None
+        with self._reporter.around(operation):
+            try:
+                result = self._drivers.run(flow)
+            except Exception as error:
+                let_through(error)
+                self._unforeseen(operation, error)
+                return None
         self._reporter.recovered("internal")
         return result
 
     async def _arun(self, operation: Operation, flow: Flow[T]) -> T | None:
-        try:
-            result = await self._drivers.arun(flow)
-        except Exception as error:
-            let_through(error)
-            self._unforeseen(operation, error)
-            return None
+        with self._reporter.around(operation):
+            try:
+                result = await self._drivers.arun(flow)
+            except Exception as error:
+                let_through(error)
+                self._unforeseen(operation, error)
+                return None
         self._reporter.recovered("internal")
         return result
 

@@ -6,6 +6,7 @@ thread or task of the chat call: they must be quick, and what they raise is swal
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Literal, Protocol, TypeAlias
 
@@ -13,11 +14,14 @@ __all__ = [
     "Audited",
     "BreakerChanged",
     "Bypassed",
+    "Counted",
+    "Embedded",
     "Event",
     "Failed",
     "Hit",
     "Listener",
     "Miss",
+    "Observer",
     "Stored",
     "VerifierAsked",
     "Waited",
@@ -41,6 +45,11 @@ class Hit:
     model: str = ""
     embedding_seconds: float = 0.0
     redis_seconds: float = 0.0
+    seconds: float = 0.0
+    """That the lookup took until its answer was there."""
+    input_tokens: int = 0
+    """That the model had counted when it gave this answer; 0 where it counted none."""
+    output_tokens: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +65,7 @@ class Miss:
     model: str = ""
     embedding_seconds: float = 0.0
     redis_seconds: float = 0.0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,7 @@ class Stored:
     model: str = ""
     embedding_seconds: float = 0.0
     redis_seconds: float = 0.0
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +99,23 @@ class Failed:
     error: str
     """The exception's class and, for Redis, the error code; never its message. "suspended" where
     nothing was tried, since it had failed shortly before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Embedded:
+    """The embedder was called, for a lookup or behind a store, whatever came of it."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """How many entries and aliases of this embedding model can be searched.
+
+    Asked behind a store, at most once a minute, and only where an `Observer` listens.
+    """
+
+    entries: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +175,8 @@ Event: TypeAlias = (
     | Stored
     | Bypassed
     | Failed
+    | Embedded
+    | Counted
     | VerifierAsked
     | Audited
     | BreakerChanged
@@ -159,3 +189,18 @@ class Listener(Protocol):
     """Anything that takes an event."""
 
     def __call__(self, event: Event, /) -> None: ...
+
+
+class Observer:
+    """A listener that needs more than events, as those of `observe` do; to be subclassed."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Take an event."""
+
+    def of(self, name: str) -> Observer:
+        """Return the listener of the cache of this name, which is being made."""
+        return self
+
+    def around(self, operation: Operation) -> AbstractContextManager[object] | None:
+        """Return what is entered before a call and left behind it, in its thread or task."""
+        return None

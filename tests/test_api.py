@@ -12,7 +12,7 @@ import pytest
 import langchain_redis_semcache
 from langchain_redis_semcache import SemcacheError
 
-PUBLIC = ("policies", "guards", "events", "calibrate", "embedded", "models")
+PUBLIC = ("policies", "guards", "events", "calibrate", "embedded", "models", "observe")
 # Defined in a public module for this package's own use.
 INTERNAL: dict[str, set[str]] = {}
 

@@ -10,10 +10,13 @@ import pytest
 from langchain_redis_semcache.events import (
     BreakerChanged,
     Bypassed,
+    Counted,
+    Embedded,
     Event,
     Failed,
     Hit,
     Miss,
+    Observer,
     Stored,
     Waited,
 )
@@ -29,6 +32,8 @@ EVENTS: list[Event] = [
     Waited(True, 0.5, "k"),
     Waited(False, 1.5, "k"),
     BreakerChanged("redis", "open"),
+    Embedded(0.1),
+    Counted(3),
 ]
 PRIVATE = {"prompt", "question", "answer", "text", "response", "url", "message"}
 
@@ -40,3 +45,12 @@ def test_frozen_and_private(event: Any) -> None:
     assert not names & PRIVATE
     with pytest.raises(dataclasses.FrozenInstanceError):
         setattr(event, names.pop(), "x")
+
+
+def test_observer() -> None:
+    """An observer that overrides nothing hears of everything and stands around nothing."""
+    observer = Observer()
+    for event in EVENTS:
+        observer(event)
+    assert observer.of("app") is observer
+    assert observer.around("lookup") is None

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 
 from langchain_redis_semcache._reporter import Log, Reporter
 from langchain_redis_semcache.events import (
+    BreakerChanged,
     Event,
     Failed,
+    Observer,
+    Operation,
     Warned,
 )
 from langchain_redis_semcache.stats import Stats
@@ -95,7 +100,7 @@ def test_muted() -> None:
         for event in EVENTS:
             reporter.emit(event)
         reporter.spent("embedding", 1.0)
-    assert seen == EVENTS[-1:]
+    assert [type(event) for event in seen] == [BreakerChanged]
     assert (reporter.stats().lookups, reporter.stats().embeddings) == (0, 0)
     reporter.emit(EVENTS[0])
     assert reporter.stats().lookups == 1
@@ -196,3 +201,64 @@ def test_a_setting_that_is_hardly_meant(caplog: pytest.LogCaptureFixture) -> Non
         "semcache_setting": "distance_threshold",
         "semcache_reason": "0.9 accepts nearly everything",
     }
+
+
+class Watcher(Observer):
+    """Notes whose it is, and what it hears and stands around."""
+
+    def __init__(self, notes: list[str], raises: str = "") -> None:
+        self.notes = notes
+        self.raises = raises
+        self.name = ""
+
+    def of(self, name: str) -> Watcher:
+        bound = Watcher(self.notes, self.raises)
+        bound.name = name
+        return bound
+
+    def __call__(self, event: Event, /) -> None:
+        self.notes.append(f"{self.name} {type(event).__name__}")
+
+    @contextmanager
+    def around(self, operation: Operation) -> Iterator[None]:
+        if self.raises == "before":
+            raise ValueError
+        self.notes.append(f"{self.name} before {operation}")
+        yield
+        self.notes.append("behind")
+        if self.raises == "behind":
+            raise ValueError
+
+
+def test_observers_stand_around_calls() -> None:
+    """An observer knows whose events it hears, and stands around each call."""
+    notes: list[str] = []
+    reporter = Reporter("app", [Watcher(notes)])
+    with reporter.around("lookup"):
+        reporter.spent("embedding", 1.0)
+        reporter.emit(EVENTS[0])
+    assert notes == ["app before lookup", "app Embedded", "app Hit", "behind"]
+
+
+@pytest.mark.parametrize("raises", ["before", "behind"])
+def test_observers_stop_nobody(raises: str) -> None:
+    """What an observer raises before or behind a call is nobody's, and what the call raises is."""
+    notes: list[str] = []
+    reporter = Reporter("app", [Watcher(notes, raises), Watcher(notes)])
+    with reporter.around("update"):
+        pass
+    assert notes.count("behind") == (1 if raises == "before" else 2)
+    with pytest.raises(KeyError), reporter.around("update"):
+        raise KeyError
+
+
+def test_counting_now_and_then() -> None:
+    """The entries are counted for observers only, and not more than once a minute."""
+    now = [0.0]
+    assert not Reporter("app", [lambda _: None]).wants_count()
+    reporter = Reporter("app", [Watcher([])], clock=lambda: now[0])
+    assert reporter.wants_count()
+    now[0] = 59.0
+    assert not reporter.wants_count()
+    now[0] = 60.0
+    assert reporter.wants_count()

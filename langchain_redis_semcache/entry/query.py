@@ -45,6 +45,11 @@ class Search:
         """Return what tells whether a scope has an entry: FT.SEARCH would count all there are."""
         return ("FT.AGGREGATE", self.index, f"@scope:{{{scope}}}", "LIMIT", 0, 1, "DIALECT", 2)
 
+    @property
+    def size(self) -> Command:
+        """What tells how many entries the index has; FT.INFO may be forbidden."""
+        return ("FT.SEARCH", self.index, "*", "NOCONTENT", "LIMIT", 0, 0, "DIALECT", 2)
+
     def _search(self, where: str, vector: bytes, distance: str) -> Command:
         # The exact search within a scope has no use for a width.
         option = f" EF_RUNTIME {EF_RUNTIME}" if self.hnsw and where == "*" else ""

@@ -77,6 +77,7 @@ class Asked:
 
     reading: Reading
     options: CallOptions
+    began: float = field(default_factory=time.perf_counter)
     embedding_seconds: float = 0.0
     redis_seconds: float = 0.0
     overloaded: bool = False
@@ -176,6 +177,7 @@ class Calls:
         self, operation: Operation, prompt: str, llm_string: str, options: CallOptions
     ) -> Flow[Asked | Bypassed | Miss]:
         """Read a call, or say why it cannot be cached."""
+        began = time.perf_counter()
         settings = self.settings
         try:
             source = options.namespace or settings.namespace
@@ -212,7 +214,7 @@ class Calls:
             self.reporter.once(Failed("lookup", "model", "ObjectsWithoutRepr"))
         if refused is not None:
             return Bypassed(operation, refused)
-        return Asked(reading, options)
+        return Asked(reading, options, began)
 
     def _read(self, prompt: str, llm_string: str, namespace: str) -> Reading:
         return self._interpret(read(prompt, self.settings.context), llm_string, namespace)
@@ -337,6 +339,7 @@ class Calls:
             model=asked.model,
             embedding_seconds=asked.embedding_seconds,
             redis_seconds=asked.redis_seconds,
+            seconds=time.perf_counter() - asked.began,
         )
         return Result(None, event)
 

@@ -12,12 +12,12 @@ from functools import partial
 
 from langchain_core.outputs import Generation
 
-from .._effects import OVERLOADED, Flow, RedisUnavailableError, Send
+from .._effects import OVERLOADED, Flow, Later, RedisUnavailableError, Send
 from .._reporter import Reporter
+from ..entry import query
 from ..entry.candidate import Candidate
 from ..entry.documents import FIELD as DOCUMENTS
-from ..entry.query import CANDIDATES
-from ..events import Bypassed, Hit, Miss, Stored
+from ..events import Bypassed, Counted, Hit, Miss, Stored
 from ..policies.agreement import Agreement
 from ..policies.decision import Decision, Doubtful, Measured, is_learner
 from ..policies.verified import Verified
@@ -63,7 +63,7 @@ class Core:
             searched += FIELDS if settings.signer is None else SIGNED_FIELDS
         elif isinstance(policy, Verified):
             self._verification = Verification(self.calls, self._server, policy)
-        count = policy.candidates if isinstance(policy, Agreement) else CANDIDATES
+        count = policy.candidates if isinstance(policy, Agreement) else query.CANDIDATES
         create = settings.create_index
         self.search = SearchIndex(settings.schema, reporter, create, tuple(searched), count)
         self._scopes = KnownScopes()
@@ -264,10 +264,23 @@ class Core:
         event = yield from self._store.update(prompt, llm_string, generations, options)
         if event is not None:
             self._reporter.emit(event)
+        if isinstance(event, Stored) and self._reporter.wants_count():
+            yield Later(self._count())
         if isinstance(event, Stored) and self.learning is not None:
             yield from self.learning.compare(event.entry, generations)
         if isinstance(event, Stored) and self._agreeing is not None:
             yield from self._agreeing.compare(event.entry, generations)
+
+    def _count(self) -> Flow[None]:
+        command = self.search.size()
+        if command is None:
+            return
+        try:
+            (reply,) = yield Send([command])
+        except RedisUnavailableError:
+            return  # the next call says so
+        if (entries := query.parse_count(reply)) is not None:
+            self._reporter.emit(Counted(entries))
 
     def land(self) -> None:
         """Let go of those who wait for another call: the cache is being closed."""

@@ -129,6 +129,12 @@ class SearchIndex:
             return None
         return self.query(self._dimensions).count(scope)
 
+    def size(self) -> Command | None:
+        """Return what asks how many entries the index has, where that can be asked."""
+        if self._dimensions is None or not self.works():
+            return None
+        return self.query(self._dimensions).size
+
     def is_empty(self, reply: Any) -> bool:
         """Tell whether there is surely nothing to be found, by the reply to `count`."""
         if isinstance(reply, ErrorReply):

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Literal
+
+from langchain_core.outputs import Generation
 
 from .._effects import LARGE, Flow, Work
 from ..entry import documents
@@ -68,6 +71,8 @@ class Server:
             model=asked.model,
             embedding_seconds=asked.embedding_seconds,
             redis_seconds=asked.redis_seconds,
+            seconds=time.perf_counter() - asked.began,
+            **_usage(generations),
         )
         refresh = _milliseconds(found.fields.get(b"ttl")) if self._settings.sliding else None
         return Result(generations, hit, found=found, refresh=refresh)
@@ -119,6 +124,16 @@ class Server:
     def _unreadable(self, asked: Asked, found: Candidate, error: str) -> Result:
         self._calls.failed("lookup", "entry", error)
         return self._calls.miss(asked, "unreadable_entry", found)
+
+
+def _usage(generations: Sequence[Generation]) -> dict[str, int]:
+    """Return what the model had counted: several answers to one question have one count."""
+    message = getattr(generations[0], "message", None) if generations else None
+    usage = getattr(message, "usage_metadata", None)
+    if not isinstance(usage, dict):
+        return {}
+    counted = {name: usage.get(name) for name in ("input_tokens", "output_tokens")}
+    return {name: count for name, count in counted.items() if isinstance(count, int) and count > 0}
 
 
 def _milliseconds(stored: object) -> int | None:

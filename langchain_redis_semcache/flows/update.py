@@ -113,6 +113,7 @@ class Store:
             model=asked.model,
             embedding_seconds=asked.embedding_seconds,
             redis_seconds=asked.redis_seconds,
+            seconds=time.perf_counter() - asked.began,
         )
 
     def _attach(self, asked: Asked, fields: dict[bytes, bytes]) -> Flow[None]:

@@ -81,7 +81,7 @@ def test_guards_read_what_is_signed(field: str) -> None:
     assert lab.events[-2] == Failed("lookup", "entry", "Unsigned")
     lab.events.clear()
     assert lab.lookup(FAR) is None
-    assert [type(event).__name__ for event in lab.events] == ["Miss"]
+    assert [type(event).__name__ for event in lab.events] == ["Embedded", "Miss"]
     assert lab.last.reason == "distance"
 
 

@@ -44,11 +44,11 @@ def test_waiting_for_the_answer(lab: Lab) -> None:
     assert lab.lookup(ASKED, answer=Callers(lab, "leader")) is None
     follower = Callers(lab, "follower", lambda: lab.update(ASKED))
     assert lab.lookup(ASKED, answer=follower) == ANSWER
-    assert names(lab.events) == ["Miss", "Stored", "Waited", "Hit"]
-    waited = lab.events[2]
+    assert names(lab.events) == ["Embedded", "Miss", "Stored", "Waited", "Hit"]
+    waited = lab.events[3]
     assert isinstance(waited, Waited)
     assert waited.landed
-    assert waited.entry == lab.events[1].entry
+    assert waited.entry == lab.events[2].entry
 
 
 def test_an_answer_that_is_not_stored(lab: Lab) -> None:
