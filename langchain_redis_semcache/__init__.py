@@ -3,8 +3,9 @@
 What is public is imported when it is first asked for: `semcache --help` needs none of it.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from ._on_demand import on_demand
 
 if TYPE_CHECKING:
     from .admission import Admission, CallAdmission, CompleteAnswers
@@ -55,37 +56,26 @@ __all__ = [
     "VersionedHook",
 ]
 
-_HOME = {
-    name: module
-    for module, names in {
-        "admission": ("Admission", "CallAdmission", "CompleteAnswers"),
-        "cache": ("RedisSemanticCache",),
-        "configuration": ("Index", "Limits", "SingleFlight", "Sliding"),
-        "driver.embedder": ("AwaitedEmbeddings",),
-        "entry.stored": ("Entry",),
-        "errors": ("CacheUnavailableError", "ConfigurationError", "SemcacheError"),
-        "events": ("Listener",),
-        "flows.doctor": ("Finding",),
-        "flows.explain": ("Explanation",),
-        "guards": ("DEFAULT_GUARDS", "Guard"),
-        "policies.decision": ("Candidate", "Decision", "Policy"),
-        "policies.distance": ("DistancePolicy",),
-        "policies.verified": ("Verified",),
-        "question.parameters": ("Parameters",),
-        "question.way": ("VersionedHook",),
-        "stats": ("Stats",),
-    }.items()
-    for name in names
-}
-
 # Not where types are checked: there it would make every misspelt name an object.
 if not TYPE_CHECKING:
-
-    def __getattr__(name):
-        if name not in _HOME:
-            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        value = globals()[name] = getattr(import_module(f".{_HOME[name]}", __name__), name)
-        return value
-
-    def __dir__():
-        return sorted({*globals(), *__all__})
+    __getattr__, __dir__ = on_demand(
+        __name__,
+        {
+            "admission": ("Admission", "CallAdmission", "CompleteAnswers"),
+            "cache": ("RedisSemanticCache",),
+            "configuration": ("Index", "Limits", "SingleFlight", "Sliding"),
+            "driver.embedder": ("AwaitedEmbeddings",),
+            "entry.stored": ("Entry",),
+            "errors": ("CacheUnavailableError", "ConfigurationError", "SemcacheError"),
+            "events": ("Listener",),
+            "flows.doctor": ("Finding",),
+            "flows.explain": ("Explanation",),
+            "guards": ("DEFAULT_GUARDS", "Guard"),
+            "policies.decision": ("Candidate", "Decision", "Policy"),
+            "policies.distance": ("DistancePolicy",),
+            "policies.verified": ("Verified",),
+            "question.parameters": ("Parameters",),
+            "question.way": ("VersionedHook",),
+            "stats": ("Stats",),
+        },
+    )

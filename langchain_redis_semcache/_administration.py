@@ -8,28 +8,27 @@ from typing import TYPE_CHECKING
 from typing_extensions import Unpack
 
 from ._blocks import flat
-from .entry.stored import Entry, Filters, Wanted, check_limit
-from .flows import admin, entries
-from .flows.doctor import Finding, doctor
-from .flows.lookup import Core
 
 if TYPE_CHECKING:
     from .driver.drivers import Drivers
+    from .entry.stored import Entry, Filters
+    from .flows.by_hand import ByHand
+    from .flows.doctor import Finding
 
 
 class Administration:
     """A cache's methods for its owner; where Redis does not answer they raise."""
 
-    _core: Core
+    _by_hand: ByHand
     _drivers: Drivers
 
     def doctor(self) -> list[Finding]:
         """Examine the server and what is stored under this name; changes and embeds nothing."""
-        return self._drivers.run(doctor(self._core))
+        return self._drivers.run(self._by_hand.doctor())
 
     async def adoctor(self) -> list[Finding]:
         """Examine what `doctor` examines."""
-        return await self._drivers.arun(doctor(self._core))
+        return await self._drivers.arun(self._by_hand.doctor())
 
     def entries(self, *, limit: int | None = None, **wanted: Unpack[Filters]) -> Iterator[Entry]:
         """Find what is stored, of any embedding model of this name, in no order.
@@ -37,31 +36,29 @@ class Administration:
         All filters must fit: `text` (these words in question or answer, in any order), `tag`,
         `model`, `namespace`, and `older` in seconds or a timedelta.
         """
-        flows = entries.entries(self._core, Wanted(**wanted), check_limit(limit))
-        return self._drivers.each(flows)
+        return self._drivers.each(self._by_hand.entries(limit, **wanted))
 
     def aentries(
         self, *, limit: int | None = None, **wanted: Unpack[Filters]
     ) -> AsyncIterator[Entry]:
         """Find what `entries` finds: `async for entry in cache.aentries(tag="faq")`."""
-        flows = entries.entries(self._core, Wanted(**wanted), check_limit(limit))
-        return self._drivers.aeach(flows)
+        return self._drivers.aeach(self._by_hand.entries(limit, **wanted))
 
     def get(self, key: str) -> Entry | None:
         """Show one entry by its key, as hits and `explain` name it; None where there is none."""
-        return self._drivers.run(entries.get(self._core, key))
+        return self._drivers.run(self._by_hand.get(key))
 
     async def aget(self, key: str) -> Entry | None:
         """Show one entry by its key."""
-        return await self._drivers.arun(entries.get(self._core, key))
+        return await self._drivers.arun(self._by_hand.get(key))
 
     def aliases(self, key: str) -> list[Entry]:
         """Find the other wordings that a verifier let an entry be served for."""
-        return self._drivers.run(entries.aliases(self._core, key))
+        return self._drivers.run(self._by_hand.aliases(key))
 
     async def aaliases(self, key: str) -> list[Entry]:
         """Find what `aliases` finds."""
-        return await self._drivers.arun(entries.aliases(self._core, key))
+        return await self._drivers.arun(self._by_hand.aliases(key))
 
     def remove(
         self, key: str | None = None, *, dry_run: bool = False, **wanted: Unpack[Filters]
@@ -70,27 +67,26 @@ class Administration:
 
         Nothing is removed at a `dry_run`.
         """
-        return self._drivers.run(entries.remove(self._core, key, Wanted(**wanted), dry_run))
+        return self._drivers.run(self._by_hand.remove(key, dry_run, **wanted))
 
     async def aremove(
         self, key: str | None = None, *, dry_run: bool = False, **wanted: Unpack[Filters]
     ) -> list[Entry]:
         """Remove what `remove` removes."""
-        flow = entries.remove(self._core, key, Wanted(**wanted), dry_run)
-        return await self._drivers.arun(flow)
+        return await self._drivers.arun(self._by_hand.remove(key, dry_run, **wanted))
 
     def delete_entry(self, entry: str) -> bool:
         """Remove one entry by its key, as hits and `explain` name it; tell whether it was there."""
-        return self._drivers.run(admin.delete_entry(self._core, entry))
+        return self._drivers.run(self._by_hand.delete_entry(entry))
 
     async def adelete_entry(self, entry: str) -> bool:
         """Remove one entry by its key."""
-        return await self._drivers.arun(admin.delete_entry(self._core, entry))
+        return await self._drivers.arun(self._by_hand.delete_entry(entry))
 
     def delete_tagged(self, *tags: str | Iterable[str]) -> int:
         """Remove all entries that carry any of the tags; return how many."""
-        return self._drivers.run(admin.delete_tagged(self._core, flat(tags)))
+        return self._drivers.run(self._by_hand.delete_tagged(flat(tags)))
 
     async def adelete_tagged(self, *tags: str | Iterable[str]) -> int:
         """Remove all entries that carry any of the tags; return how many."""
-        return await self._drivers.arun(admin.delete_tagged(self._core, flat(tags)))
+        return await self._drivers.arun(self._by_hand.delete_tagged(flat(tags)))

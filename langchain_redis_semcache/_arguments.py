@@ -14,9 +14,6 @@ from .entry.schema import check_name
 from .errors import ConfigurationError
 from .events import Listener, Warned
 from .policies.decision import Policy, is_policy
-from .policies.distance import DistancePolicy
-from .policies.thresholds import CAUTIOUS, known_threshold
-from .policies.verified import Verified
 
 _LOGGER = logging.getLogger("langchain_redis_semcache")
 
@@ -24,7 +21,6 @@ T = TypeVar("T")
 
 DEFAULT_NAME = "semcache"
 DEFAULT_EMBEDDING = "text-embedding-3-small"
-_OURS = (DistancePolicy, Verified)
 NEARLY_EVERYTHING = 0.5
 """Questions that have nothing to do with each other are 0.6 to 1.0 apart with the models of
 docs/quality.md: at half of the way many of them are hits."""
@@ -65,6 +61,10 @@ def checked_listeners(listeners: Iterable[Listener]) -> list[Listener]:
 def chosen_policy(
     policy: Policy | None, distance_threshold: float | None, embedding: str, reporter: Reporter
 ) -> Policy:
+    # With the guards: not before a cache is made.
+    from .policies.distance import DistancePolicy
+    from .policies.verified import Verified
+
     if policy is None:
         if distance_threshold is None:
             distance_threshold = default_threshold(embedding)
@@ -80,7 +80,7 @@ def chosen_policy(
             "policy= decides by itself: give distance_threshold to the policy, e.g. "
             f"policy=DistancePolicy({distance_threshold!r})"
         )
-    if type(policy) in _OURS:
+    if type(policy) in (DistancePolicy, Verified):
         threshold = policy.distance_threshold
         if threshold >= NEARLY_EVERYTHING:
             reporter.emit(Warned("distance_threshold", f"{threshold:g} accepts nearly everything"))
@@ -89,6 +89,8 @@ def chosen_policy(
 
 def default_threshold(embedding: str) -> float:
     """Return the threshold for an embedding model, and say so where it is a cautious guess."""
+    from .policies.thresholds import CAUTIOUS, known_threshold
+
     known = known_threshold(embedding)
     if known is not None:
         return known.threshold

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
-from ._checks import seconds
+from ._checks import check_threshold, seconds
 from .errors import ConfigurationError
-from .flows.options import OptionStack
-from .policies.decision import check_threshold
+
+if TYPE_CHECKING:
+    from .flows.options import OptionStack
 
 
 class Blocks:

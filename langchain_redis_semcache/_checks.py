@@ -28,3 +28,13 @@ def amount(argument: str, value: int, example: str) -> int:
 def one_of(argument: str, value: object, allowed: tuple[str, ...]) -> None:
     if value not in allowed:
         raise ConfigurationError(f"{argument} must be one of {', '.join(allowed)}, not {value!r}")
+
+
+def check_threshold(value: float, argument: str = "distance_threshold") -> float:
+    """Refuse what is not a cosine distance."""
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 2:
+        raise ConfigurationError(
+            f"{argument} must be a cosine distance from 0 (identical) to 2, not {value!r}; "
+            "a usual value is 0.15 (a similarity s is the distance 1 - s)"
+        )
+    return float(value)

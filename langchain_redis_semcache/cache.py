@@ -12,40 +12,23 @@ from langchain_core.embeddings import Embeddings
 from typing_extensions import Never, override
 
 from ._administration import Administration
-from ._arguments import (
-    checked,
-    checked_embeddings,
-    checked_listeners,
-    chosen_policy,
-    joined_name,
-    unknown_argument,
-    without_urls,
-)
-from ._at_call import AtCall
 from ._blocks import Blocks
 from ._checks import one_of, seconds
-from ._effects import Flow
 from ._insight import Insight
 from ._lifetime import Lifetime, forget_after_fork
-from ._reporter import Reporter
 from ._signals import let_through
 from .admission import Admission, CompleteAnswers
 from .configuration import Index, Limits, SingleFlight, Sliding
-from .entry.schema import Schema
-from .entry.signing import Signer
 from .errors import ConfigurationError
-from .events import Failed, Listener, Operation
-from .flows import admin
-from .flows.calls import Settings
-from .flows.lookup import Core
-from .flows.options import OptionStack
-from .policies.decision import Policy
-from .question.parameters import Parameters
-from .question.prompt import ContextMode, QuestionHook
-from .stats import Stats
 
 if TYPE_CHECKING:
+    from ._effects import Flow
     from .driver.drivers import Drivers
+    from .events import Listener, Operation
+    from .policies.decision import Policy
+    from .question.parameters import Parameters
+    from .question.prompt import ContextMode, QuestionHook
+    from .stats import Stats
 
 __all__ = ["RedisSemanticCache"]
 
@@ -120,12 +103,29 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         listeners: Iterable[Listener] = (),
         **unknown: Never,
     ) -> None:
-        # redis and openai take half a second to import: not before a cache is made.
+        # What a cache runs on takes its time to import, redis and openai half a second: not
+        # before one is made.
+        from ._arguments import (
+            checked,
+            checked_embeddings,
+            checked_listeners,
+            chosen_policy,
+            joined_name,
+            unknown_argument,
+        )
+        from ._reporter import Reporter
         from .bounded.threads import Workers
         from .driver.drivers import Drivers
         from .driver.embedder import Embedder
         from .driver.embedder import embedding_id as identify
         from .driver.noticing import notice_failures
+        from .entry.schema import Schema
+        from .entry.signing import Signer
+        from .flows.by_hand import ByHand
+        from .flows.calls import Settings
+        from .flows.lookup import Core
+        from .flows.options import OptionStack
+        from .question.parameters import Parameters
         from .transport.connect import open_links
 
         for argument in unknown:
@@ -169,6 +169,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
             single_flight=single_flight,
         )
         self._core = Core(settings, self._reporter, self._options)
+        self._by_hand = ByHand(self._core, self._options)
         if self._core.together is not None:
             notice_failures(self._core.together.flights)
         budget = seconds("redis", limits.redis, "e.g. Limits(redis=0.5)")
@@ -191,6 +192,8 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         forget_after_fork(self)
 
     def __repr__(self) -> str:
+        from ._arguments import without_urls
+
         # A model may be named by an endpoint, with credentials in it.
         embedding = without_urls(self._core.settings.schema.embedding_id)
         return f"RedisSemanticCache(name={self.name!r}, embedding={embedding!r})"
@@ -222,14 +225,14 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         """
         _refuse_less(kwargs)
         self._core.drop()
-        self._drivers.run(admin.clear(self._core))
+        self._drivers.run(self._by_hand.clear())
 
     @override
     async def aclear(self, **kwargs: Any) -> None:
         """Remove what `clear` removes."""
         _refuse_less(kwargs)
         self._core.drop()
-        await self._drivers.arun(admin.clear(self._core))
+        await self._drivers.arun(self._by_hand.clear())
 
     # -- looking at it and undoing -----------------------------------------------------------
 
@@ -243,6 +246,8 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
 
         With `behind` its updates return before the answer is stored; `close()` waits for that.
         """
+        from ._at_call import AtCall
+
         stores = self._drivers.background.stores if behind else None
         return AtCall(self._core, self._run, self._arun, stores)
 
@@ -253,11 +258,11 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
 
         Optional: for applications that want to fail at start rather than run without a cache.
         """
-        self._drivers.run(admin.setup(self._core))
+        self._drivers.run(self._by_hand.setup())
 
     async def asetup(self) -> None:
         """Do what `setup` does."""
-        await self._drivers.arun(admin.setup(self._core))
+        await self._drivers.arun(self._by_hand.setup())
 
     @override
     def close(self) -> None:
@@ -314,6 +319,8 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
 
     def _unforeseen(self, operation: Operation, error: Exception) -> None:
         """A policy, a hook or we ourselves have a bug: the chat call goes on."""
+        from .events import Failed
+
         self._reporter.emit(Failed(operation, "internal", type(error).__name__))
 
 

@@ -332,3 +332,16 @@ def test_nothing_heavy(statement: str) -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
     )
     assert done.stdout.split() == []
+
+
+def test_the_face_is_small() -> None:
+    """Importing the class imports no more of the house than its signature names."""
+    code = (
+        "import sys; from langchain_redis_semcache import RedisSemanticCache;"
+        "print(*(name for name in sys.modules if name.startswith('langchain_redis_semcache.')))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=120
+    )
+    rooms = {name.split(".")[1] for name in done.stdout.split()}
+    assert not rooms & {"bounded", "driver", "flows", "guards", "policies", "transport"}

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .._checks import check_threshold
 from ..entry.query import text
 from ..errors import ConfigurationError
 from .decision import (
@@ -21,7 +22,6 @@ from .decision import (
     Decision,
     Policy,
     Weighed,
-    check_threshold,
     is_learner,
     is_policy,
     penalty,

@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from .._checks import check_threshold
 from ..errors import ConfigurationError
 from ..guards import DEFAULT_GUARDS, Guard
 from .anytime import doubted
-from .decision import Candidate, Measured, check_threshold
+from .decision import Candidate, Measured
 from .distance import DEFAULT_THRESHOLD, DistancePolicy
 from .drift import Drift
 from .evidence import Evidence

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeGuard
 
 from ..entry.candidate import Candidate
-from ..errors import ConfigurationError
 
 __all__ = ["Candidate", "Decision", "Learner", "Policy"]
 
@@ -139,13 +138,3 @@ def is_learner(policy: Policy) -> TypeGuard[Learner]:
 def penalty(decision: Decision) -> float:
     """Return what guards added to the distance, as far as the policy says."""
     return decision.penalty if isinstance(decision, Weighed) else 0.0
-
-
-def check_threshold(value: float, argument: str = "distance_threshold") -> float:
-    """Refuse what is not a cosine distance."""
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value <= 2:
-        raise ConfigurationError(
-            f"{argument} must be a cosine distance from 0 (identical) to 2, not {value!r}; "
-            "a usual value is 0.15 (a similarity s is the distance 1 - s)"
-        )
-    return float(value)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .._checks import check_threshold
 from ..guards import DEFAULT_GUARDS, Guard, objection
 from ..guards.objections import check_guards
 from ..guards.reading import plain_words
-from .decision import Candidate, Weighed, check_threshold
+from .decision import Candidate, Weighed
 
 __all__ = ["DistancePolicy"]
 

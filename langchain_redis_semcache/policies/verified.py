@@ -9,14 +9,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-from .._checks import seconds
+from .._checks import check_threshold, seconds
 from ..errors import ConfigurationError
 from .decision import (
     Candidate,
     Decision,
     Doubtful,
     Policy,
-    check_threshold,
     is_learner,
     is_policy,
     penalty,

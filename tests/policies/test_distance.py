@@ -10,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from langchain_redis_semcache._checks import check_threshold
 from langchain_redis_semcache.errors import ConfigurationError
 from langchain_redis_semcache.policies import Candidate, DistancePolicy
-from langchain_redis_semcache.policies.decision import Weighed, check_threshold
+from langchain_redis_semcache.policies.decision import Weighed
 
 
 def decide(

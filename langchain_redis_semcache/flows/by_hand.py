@@ -1,0 +1,76 @@
+"""What a cache's owner does by hand, as flows: to be had by name, decided in the modules named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from typing_extensions import Unpack
+
+from .._effects import Flow
+from ..entry.stored import Entry, Filters, Wanted, check_limit
+from . import admin, entries
+from .lookup import Core
+from .options import OptionStack
+
+if TYPE_CHECKING:
+    from langchain_core.language_models import BaseLanguageModel
+    from langchain_core.messages import BaseMessage
+    from langchain_core.prompt_values import PromptValue
+
+    from .doctor import Finding
+    from .explain import Explanation
+
+
+class ByHand:
+    """The owner's flows of one cache."""
+
+    def __init__(self, core: Core, options: OptionStack) -> None:
+        self._core = core
+        self._options = options
+
+    def setup(self) -> Flow[None]:
+        return admin.setup(self._core)
+
+    def clear(self) -> Flow[None]:
+        return admin.clear(self._core)
+
+    def delete_entry(self, entry: str) -> Flow[bool]:
+        return admin.delete_entry(self._core, entry)
+
+    def delete_tagged(self, tags: Sequence[str]) -> Flow[int]:
+        return admin.delete_tagged(self._core, tags)
+
+    def entries(
+        self, limit: int | None, **wanted: Unpack[Filters]
+    ) -> Iterator[Flow[Sequence[Entry]]]:
+        return entries.entries(self._core, Wanted(**wanted), check_limit(limit))
+
+    def get(self, key: str) -> Flow[Entry | None]:
+        return entries.get(self._core, key)
+
+    def aliases(self, key: str) -> Flow[list[Entry]]:
+        return entries.aliases(self._core, key)
+
+    def remove(
+        self, key: str | None, dry_run: bool, **wanted: Unpack[Filters]
+    ) -> Flow[list[Entry]]:
+        return entries.remove(self._core, key, Wanted(**wanted), dry_run)
+
+    # Few ask for these two: they are imported then.
+
+    def doctor(self) -> Flow[list[Finding]]:
+        from .doctor import doctor
+
+        return doctor(self._core)
+
+    def explain(
+        self,
+        prompt_or_messages: str | PromptValue | Sequence[BaseMessage],
+        llm_string_or_model: str | BaseLanguageModel[Any],
+    ) -> Flow[Explanation]:
+        from .explain import as_llm_string, as_prompt, explain
+
+        llm_string = as_llm_string(llm_string_or_model)
+        prompt = as_prompt(prompt_or_messages, llm_string_or_model)
+        return explain(self._core, self._options, prompt, llm_string)
