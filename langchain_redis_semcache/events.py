@@ -112,7 +112,7 @@ class Embedded:
 class Counted:
     """How many entries and aliases of this embedding model can be searched.
 
-    Asked behind a store, at most once a minute, and only where an `Observer` listens.
+    Asked behind a lookup, at most once a minute, and only where an `Observer` listens.
     """
 
     entries: int

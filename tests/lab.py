@@ -161,6 +161,8 @@ class World:
         return len(fields)
 
     def _search(self, _: str, query: str, *args: Any) -> list[Any]:
+        if query == "*":
+            return [len(self.hashes)]
         scope = re.search(r"@scope:\{(\w+)\}", query)
         limit = int(query.split("KNN ")[1].split()[0])
         distance_as = query.split(" AS ")[1].rstrip("]").encode()

@@ -9,7 +9,7 @@ import math
 import os
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from .._effects import Command, ErrorReply
@@ -32,6 +32,12 @@ class Search:
     fields: tuple[str, ...] = ()
     """What is wanted of an entry besides `_FIELDS`; each costs a lookup per candidate."""
     candidates: int = CANDIDATES
+    size: Command = field(init=False)
+    """What tells how many entries the index has; FT.INFO may be forbidden."""
+
+    def __post_init__(self) -> None:
+        size = ("FT.SEARCH", self.index, "*", "NOCONTENT", "LIMIT", 0, 0, "DIALECT", 2)
+        object.__setattr__(self, "size", size)
 
     def knn(self, vector: bytes, distance: str) -> Command:
         """Return the search among all scopes: cheap at every size of the index."""
@@ -44,11 +50,6 @@ class Search:
     def count(self, scope: str) -> Command:
         """Return what tells whether a scope has an entry: FT.SEARCH would count all there are."""
         return ("FT.AGGREGATE", self.index, f"@scope:{{{scope}}}", "LIMIT", 0, 1, "DIALECT", 2)
-
-    @property
-    def size(self) -> Command:
-        """What tells how many entries the index has; FT.INFO may be forbidden."""
-        return ("FT.SEARCH", self.index, "*", "NOCONTENT", "LIMIT", 0, 0, "DIALECT", 2)
 
     def _search(self, where: str, vector: bytes, distance: str) -> Command:
         # The exact search within a scope has no use for a width.

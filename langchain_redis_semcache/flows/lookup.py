@@ -12,7 +12,7 @@ from functools import partial
 
 from langchain_core.outputs import Generation
 
-from .._effects import OVERLOADED, Flow, Later, RedisUnavailableError, Send
+from .._effects import OVERLOADED, Command, Flow, Later, RedisUnavailableError, Send
 from .._reporter import Reporter
 from ..entry import query
 from ..entry.candidate import Candidate
@@ -28,7 +28,7 @@ from .exact import ExactLookup
 from .flights import Ticket
 from .options import CallOptions, OptionStack, read_now
 from .scopes import KnownScopes
-from .search import SearchIndex
+from .search import SearchIndex, read_size
 from .serve import OTHER_DOCUMENTS, Server
 from .together import Together
 from .update import Store
@@ -103,6 +103,9 @@ class Core:
         self._reporter.emit(hit)
         if isinstance(hit, Hit) and result.refresh is not None:
             yield from self._refresh_ttl(hit.entry, result.refresh)
+        size = self.search.size
+        if size is not None and self._reporter.wants_count():
+            yield Later(self._count(size))
         return result.generations
 
     def look(
@@ -264,22 +267,17 @@ class Core:
         event = yield from self._store.update(prompt, llm_string, generations, options)
         if event is not None:
             self._reporter.emit(event)
-        if isinstance(event, Stored) and self._reporter.wants_count():
-            yield Later(self._count())
         if isinstance(event, Stored) and self.learning is not None:
             yield from self.learning.compare(event.entry, generations)
         if isinstance(event, Stored) and self._agreeing is not None:
             yield from self._agreeing.compare(event.entry, generations)
 
-    def _count(self) -> Flow[None]:
-        command = self.search.size()
-        if command is None:
-            return
+    def _count(self, size: Command) -> Flow[None]:
         try:
-            (reply,) = yield Send([command])
+            (reply,) = yield Send([size])
         except RedisUnavailableError:
             return  # the next call says so
-        if (entries := query.parse_count(reply)) is not None:
+        if (entries := read_size(reply)) is not None:
             self._reporter.emit(Counted(entries))
 
     def land(self) -> None:

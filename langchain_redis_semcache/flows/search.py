@@ -129,11 +129,10 @@ class SearchIndex:
             return None
         return self.query(self._dimensions).count(scope)
 
+    @property
     def size(self) -> Command | None:
-        """Return what asks how many entries the index has, where that can be asked."""
-        if self._dimensions is None or not self.works():
-            return None
-        return self.query(self._dimensions).size
+        """What asks how many entries the index has, where its name is known."""
+        return None if self._dimensions is None else self.query(self._dimensions).size
 
     def is_empty(self, reply: Any) -> bool:
         """Tell whether there is surely nothing to be found, by the reply to `count`."""
@@ -212,6 +211,13 @@ class SearchIndex:
         """Return how many numbers a packed vector holds."""
         self._dimensions = len(vector) // BYTES_PER_NUMBER[self._schema.vector_type]
         return self._dimensions
+
+
+def read_size(reply: Any) -> int | None:
+    """Read the reply to `size`; no index has no entries."""
+    if isinstance(reply, ErrorReply):
+        return 0 if _says_no_index(reply) else None
+    return query.parse_count(reply)
 
 
 def _says_no_index(reply: ErrorReply) -> bool:

@@ -14,10 +14,12 @@ from langchain_redis_semcache._effects import (
     ErrorReply,
     RedisUnavailableError,
 )
+from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.admission import CompleteAnswers
 from langchain_redis_semcache.entry.answer import encode
 from langchain_redis_semcache.entry.query import CANDIDATES
-from langchain_redis_semcache.events import Bypassed, Hit, Miss
+from langchain_redis_semcache.events import Bypassed, Counted, Hit, Miss, Observer
+from langchain_redis_semcache.flows.lookup import Core
 from langchain_redis_semcache.policies import Candidate, Decision, DistancePolicy
 from langchain_redis_semcache.question.way import VersionedHook
 from tests.lab import (
@@ -29,6 +31,7 @@ from tests.lab import (
     FAR,
     MODEL,
     NO_INDEX,
+    BehindTheCall,
     Failing,
     Lab,
     World,
@@ -454,3 +457,30 @@ def test_look_changes_nothing() -> None:
     assert isinstance(result.event, Hit)
     assert lab.world.names == ["HMGET"]
     assert lab.reporter.stats().lookups == 0
+
+
+def test_counting_behind_a_lookup() -> None:
+    """Observers hear how many entries there are, once in a while, and of a failure nothing."""
+    lab = stocked()
+    lab.reporter = Reporter("app", [Observer(), lab.events.append])
+    lab.core = Core(lab.core.settings, lab.reporter, lab.options)
+    behind = BehindTheCall(lab)
+    assert lab.lookup(ASKED, answer=behind) is not None  # the index has no name yet
+    assert lab.lookup(AGAIN, answer=behind) is not None
+    assert [event for event in lab.events if isinstance(event, Counted)] == [Counted(1)]
+    lab.lookup(AGAIN, answer=behind)
+    assert len([event for event in lab.events if isinstance(event, Counted)]) == 1
+
+
+@pytest.mark.parametrize(
+    "failure", [RedisUnavailableError("TimeoutError"), ErrorReply("NOPERM", "NOPERM")]
+)
+def test_counting_that_fails(failure: Any) -> None:
+    """Nobody hears of a count that did not come: the next call says what is wrong."""
+    lab = stocked()
+    lab.reporter = Reporter("app", [Observer(), lab.events.append])
+    lab.core = Core(lab.core.settings, lab.reporter, lab.options)
+    behind = BehindTheCall(lab)
+    behind.behind = ("FT.SEARCH", failure)
+    assert lab.lookup(AGAIN, answer=behind) is not None
+    assert [type(event).__name__ for event in lab.events] == ["Embedded", "Hit"]

@@ -14,7 +14,7 @@ from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.entry.vector import VectorType, pack
 from langchain_redis_semcache.events import Event, Failed
 from langchain_redis_semcache.flows import search
-from langchain_redis_semcache.flows.search import RETRY_SECONDS, SearchIndex
+from langchain_redis_semcache.flows.search import RETRY_SECONDS, SearchIndex, read_size
 from tests.lab import NO_INDEX, run, script
 
 VECTOR = pack([1.0, 0.0])
@@ -153,3 +153,10 @@ def test_rounding(kind: VectorType, near_zero: str, far: str) -> None:
     root = lab.schema.start(SCOPE)
     reply = [2, f"{root}a", [DISTANCE, near_zero], f"{root}b", [DISTANCE, far]]
     assert [item.distance for item in lab.nearest(reply)] == [0.0, float(far)]
+
+
+def test_size() -> None:
+    """How many entries there are; without an index there are none, and an error says nothing."""
+    assert read_size([7]) == 7
+    assert read_size(NO_INDEX) == 0
+    assert read_size(ErrorReply("NOPERM", "NOPERM")) is None
