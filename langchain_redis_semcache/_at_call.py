@@ -6,6 +6,7 @@ Rule of this module: nothing is decided here; the flows get the options of anoth
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +17,7 @@ from .driver.stores import Stores
 from .events import Bypassed
 from .flows.flights import Flight
 from .flows.lookup import Core
+from .flows.options import CallOptions
 
 __all__ = ["AtCall"]
 
@@ -46,15 +48,30 @@ class AtCall(BaseCache):
         flow = self._core.lookup(prompt, llm_string, self._options)
         found: RETURN_VAL_TYPE | None = self._run("lookup", flow)
         if found is None and self._together is not None:
-            self._led = self._run("lookup", self._together.led())
+            self._led = self._run("lookup", self._together.led(self._options))
         return found
 
     @override
     async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
-        flow = self._core.lookup(prompt, llm_string, self._options)
+        return await self._alookup(prompt, llm_string, self._options)
+
+    async def alookup_meanwhile(
+        self, prompt: str, llm_string: str, begin: Callable[[], None], caller: Any = None
+    ) -> RETURN_VAL_TYPE | None:
+        """Look up, and call `begin` if that goes on to embed the question.
+
+        With a `caller` it is that task's lookup, whichever task this is.
+        """
+        options = replace(self._options, meanwhile=begin, caller=caller)
+        return await self._alookup(prompt, llm_string, options)
+
+    async def _alookup(
+        self, prompt: str, llm_string: str, options: CallOptions
+    ) -> RETURN_VAL_TYPE | None:
+        flow = self._core.lookup(prompt, llm_string, options)
         found: RETURN_VAL_TYPE | None = await self._arun("lookup", flow)
         if found is None and self._together is not None:
-            self._led = await self._arun("lookup", self._together.led())
+            self._led = await self._arun("lookup", self._together.led(options))
         return found
 
     @override

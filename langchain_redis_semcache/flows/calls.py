@@ -265,6 +265,8 @@ class Calls:
         vector = self.memory.get(remembered)
         if vector:
             return vector
+        if asked.options.meanwhile is not None:
+            asked.options.meanwhile()
         started = time.perf_counter()
         asked_embedder = True
         try:

@@ -30,6 +30,10 @@ class CallOptions:
     """Whether the update that follows may use what this lookup finds out."""
     namespace: Callable[[], str] | None = None
     """The namespace as it was read before, for calls that are made later than they are meant."""
+    meanwhile: Callable[[], None] | None = None
+    """Told when a lookup goes on to embed the question, which takes its time."""
+    caller: Any = None
+    """Who makes the call, where another task makes it in his place."""
 
 
 _DEFAULT = CallOptions()

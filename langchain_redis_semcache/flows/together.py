@@ -42,7 +42,7 @@ class Together:
         """
         if not (options.lookup and options.update and options.remember):
             return None
-        caller = yield Caller()
+        caller = options.caller or (yield Caller())
         return None if caller is None else self.flights.ticket(caller)
 
     def look(self, asked: Asked, ticket: Ticket, result: Result | None) -> Flow[Result | None]:
@@ -92,9 +92,9 @@ class Together:
         """Say that the answer is being stored behind the call."""
         self.flights.hand_over((yield Caller()))
 
-    def led(self) -> Flow[Flight | None]:
+    def led(self, options: CallOptions) -> Flow[Flight | None]:
         """Return what this caller leads since its last lookup."""
-        return self.flights.led_by((yield Caller()))
+        return self.flights.led_by(options.caller or (yield Caller()))
 
 
 def _is_unanswered(result: Result) -> bool:

@@ -7,7 +7,7 @@ Rule of this module: the cache is asked through `BaseCache` alone, whichever it 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,9 +20,10 @@ from langchain_core.outputs import ChatGeneration
 from typing_extensions import override
 
 from .. import RedisSemanticCache
+from .racing import Pending
 from .replay import Replay, answered
 
-__all__ = ["Call", "Question", "Withheld", "cache_now"]
+__all__ = ["Call", "Manner", "Question", "Undecided", "Withheld", "cache_now"]
 
 
 def cache_now(model: BaseChatModel, *, behind: bool) -> BaseCache | None:
@@ -34,15 +35,28 @@ def cache_now(model: BaseChatModel, *, behind: bool) -> BaseCache | None:
 
 
 @dataclass(frozen=True, slots=True)
+class Manner:
+    """How a wrapped model gives its answers."""
+
+    replay: Replay = "few"
+    racing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """What a view of a model knows beyond the model."""
 
     model: BaseChatModel
     """Answers a miss. The view itself is a copy, in which nothing that a model notes would last."""
     cache: BaseCache
-    replay: Replay
+    manner: Manner
     core_asks: bool
     """Whether LangChain asks the cache, as in `generate`, or nobody but us, as in `stream`."""
+
+    @property
+    def races(self) -> bool:
+        """Whether the model may start before the lookup is over: our own cache says when."""
+        return self.manner.racing and hasattr(self.cache, "alookup_meanwhile")
 
     def permit(self) -> None:
         """Wait for the rate limiter: only a miss does."""
@@ -71,11 +85,15 @@ class Question:
             self._words = (dumps(plain), llm_string)
         return self._words
 
-    def lookup(self) -> RETURN_VAL_TYPE | None:
-        return self.call.cache.lookup(*self.words)
+    def lookup(self) -> ChatGeneration | None:
+        return answered(self.call.cache.lookup(*self.words))
 
-    async def alookup(self) -> RETURN_VAL_TYPE | None:
-        return await self.call.cache.alookup(*self.words)
+    async def alookup(self, begin: Callable[[], None]) -> ChatGeneration | None:
+        """Look up; `begin` is called once the model may start meanwhile."""
+        cache: Any = self.call.cache
+        if self.call.races:
+            return answered(await cache.alookup_meanwhile(*self.words, begin))
+        return answered(await cache.alookup(*self.words))
 
     def update(self, answers: Sequence[ChatGeneration]) -> None:
         self.call.cache.update(*self.words, answers)
@@ -95,6 +113,24 @@ class Question:
             self.call.cache.let_go()
 
 
+class Undecided(Question):
+    """A question that LangChain has put, whose lookup is under way."""
+
+    def __init__(self, call: Call, withheld: Withheld, pending: Pending) -> None:
+        super().__init__(call, [], None, {})
+        self._withheld = withheld
+        self._pending = pending
+
+    @override
+    async def alookup(self, begin: Callable[[], None]) -> ChatGeneration | None:
+        begin()
+        return await self._withheld.found(self._pending)
+
+    @override
+    def let_go(self) -> None:
+        """Leave that to the end of LangChain's call."""
+
+
 @dataclass
 class Withheld(BaseCache):
     """Looks up for LangChain and withholds the hit, so that it goes on to the model.
@@ -105,8 +141,20 @@ class Withheld(BaseCache):
     """
 
     cache: BaseCache
+    races: bool = False
+    """Whether LangChain goes on to the model before a lookup that embeds is over."""
     _answers: dict[Any, ChatGeneration] = field(default_factory=dict)
     """By task: the prompts of one `agenerate` are answered by one each."""
+    _pending: dict[Any, Pending] = field(default_factory=dict)
+
+    def undecided(self) -> Pending | None:
+        """Return the lookup that is not over yet, to be waited for by `found`."""
+        return self._pending.pop(_task(), None)
+
+    async def found(self, pending: Pending) -> ChatGeneration | None:
+        """Wait for a lookup; what cannot be streamed is nothing, as LangChain has gone on."""
+        self._keep(await pending.found())
+        return self.answer()
 
     def answer(self) -> ChatGeneration | None:
         """Return what was found for the prompt that is being answered."""
@@ -125,7 +173,14 @@ class Withheld(BaseCache):
 
     @override
     async def alookup(self, prompt: str, llm_string: str) -> RETURN_VAL_TYPE | None:
-        return self._keep(await self.cache.alookup(prompt, llm_string))
+        cache: Any = self.cache
+        if not self.races:
+            return self._keep(await cache.alookup(prompt, llm_string))
+        pending = Pending(cache, prompt, llm_string)
+        if await pending.is_over():
+            return self._keep(await pending.found())
+        self._pending[_task()] = pending
+        return None
 
     @override
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:

@@ -18,10 +18,10 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.outputs import ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict
 
-from .call import Call, Question, Withheld, cache_now
+from .call import Call, Manner, Question, Undecided, Withheld, cache_now
 from .drivers import arun, run
-from .flow import Flow, replayed, streamed
-from .replay import Replay
+from .flow import Flow, raced, replayed, streamed
+from .racing import raced as raced_whole
 
 __all__ = ["GENERATES", "STREAMS", "caching_class", "entered", "plain_class", "with_class"]
 
@@ -48,43 +48,43 @@ def plain_class(kind: type[Any]) -> Any:
     return getattr(kind, _PLAIN, kind)
 
 
-def entered(model: M, replay: Replay, *, core_asks: bool) -> M:
+def entered(model: M, manner: Manner, *, core_asks: bool) -> M:
     """Return the view that a call goes on with; where there is no cache, the model itself."""
     call: Call | None = model.__dict__.get(_CALL)
     if call is None:
         cache = cache_now(model, behind=not core_asks)
         if cache is None:
             return model
-        call = Call(model, cache, replay, core_asks)
+        call = Call(model, cache, manner, core_asks)
     elif call.core_asks == core_asks:
         return model
     else:
         # `stream` on a model that cannot stream goes by `invoke`, with the tenant it had.
-        call = Call(call.model, call.cache, call.replay, core_asks)
-    kind: type[Any] = caching_class(plain_class(type(model)), replay)
+        call = Call(call.model, call.cache, call.manner, core_asks)
+    kind: type[Any] = caching_class(plain_class(type(model)), manner)
     view: M = with_class(call.model, kind)  # type: ignore[assignment]  # the same model
     state: dict[str, Any] = view.__dict__
     state[_CALL] = call
     state["rate_limiter"] = None  # a hit does not wait for it
     if core_asks:
-        state["cache"] = Withheld(call.cache)
+        state["cache"] = Withheld(call.cache, call.races)
     if _streams(kind):
         state.update((name, None) for name in _NATIVE if getattr(kind, name, None) is not None)
     return view
 
 
 @lru_cache(maxsize=256)
-def caching_class(plain: Any, replay: Replay) -> type[Any]:
+def caching_class(plain: Any, manner: Manner) -> type[Any]:
     """Return the subclass whose public calls are served from the cache."""
     methods: dict[str, Any] = {
-        name: _entering(plain, name, replay, core_asks=name in GENERATES)
+        name: _entering(plain, name, manner, core_asks=name in GENERATES)
         for name in (*STREAMS, *GENERATES)
         if hasattr(plain, name)
     }
     methods.update(_hooks(plain))
 
     def reduce(self: Any, protocol: Any) -> Any:
-        return _rebuilt, (with_class(self, plain), replay)
+        return _rebuilt, (with_class(self, plain), manner)
 
     kind: type[Any] = type(plain)(
         plain.__name__,
@@ -103,16 +103,16 @@ def caching_class(plain: Any, replay: Replay) -> type[Any]:
     return kind
 
 
-def _rebuilt(model: M, replay: Replay) -> M:
-    return with_class(model, caching_class(type(model), replay))
+def _rebuilt(model: M, manner: Manner) -> M:
+    return with_class(model, caching_class(type(model), manner))
 
 
-def _entering(plain: type[Any], name: str, replay: Replay, *, core_asks: bool) -> Any:
+def _entering(plain: type[Any], name: str, manner: Manner, *, core_asks: bool) -> Any:
     """Return a method that goes on with a view, made now: `stream` itself begins when read."""
 
     @wraps(getattr(plain, name))
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
-        return getattr(plain, name)(entered(self, replay, core_asks=core_asks), *args, **kwargs)
+        return getattr(plain, name)(entered(self, manner, core_asks=core_asks), *args, **kwargs)
 
     return method
 
@@ -149,11 +149,15 @@ def _streaming(
             started: Iterator[ChatGenerationChunk] = original(self, messages, stop=stop, **kwargs)
             return started
         bound = {key: value for key, value in kwargs.items() if key != "run_manager"}
-        question = Question(call, messages, stop, bound)
-        if call.core_asks:
-            flow = replayed(self.cache.answer(), call.replay)
+        if call.races:
+            kwargs = bound  # nobody is to hear of tokens before it is decided whose they are
+        question, replay = Question(call, messages, stop, bound), call.manner.replay
+        if not call.core_asks:
+            flow = streamed(replay, call.model.output_version)
+        elif (pending := self.cache.undecided()) is not None:
+            flow, question = raced(replay), Undecided(call, self.cache, pending)
         else:
-            flow = streamed(call.replay, call.model.output_version)
+            flow = replayed(self.cache.answer(), replay)
         stream: Iterator[ChatGenerationChunk] = driver(
             flow, question, lambda: original(call.model, messages, stop=stop, **kwargs)
         )
@@ -192,6 +196,9 @@ def _agenerating(plain: type[Any]) -> Any:
     async def agenerate(self: Any, *args: Any, **kwargs: Any) -> ChatResult:
         call: Call | None = self.__dict__.get(_CALL)
         if call is not None and call.core_asks:
+            if (pending := self.cache.undecided()) is not None:
+                found = self.cache.found(pending)
+                return await raced_whole(found, _permitted(plain, call, *args, **kwargs))
             if (answer := self.cache.answer()) is not None:
                 return ChatResult(generations=[answer])
             await call.apermit()
@@ -200,6 +207,14 @@ def _agenerating(plain: type[Any]) -> Any:
         return result
 
     return agenerate
+
+
+async def _permitted(plain: type[Any], call: Call, *args: Any, **kwargs: Any) -> ChatResult:
+    """Ask the model without telling anybody of tokens: it is not decided yet whose they are."""
+    await call.apermit()
+    kwargs.pop("run_manager", None)
+    result: ChatResult = await plain._agenerate(call.model, *args, **kwargs)
+    return result
 
 
 def _llm_string(plain: type[Any]) -> Any:

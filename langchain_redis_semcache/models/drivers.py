@@ -9,6 +9,7 @@ from langchain_core.outputs import ChatGenerationChunk
 
 from .call import Question
 from .flow import Flow, Give, Lookup, Pull, Store
+from .racing import Ahead
 
 __all__ = ["arun", "run"]
 
@@ -45,9 +46,14 @@ def run(
 async def arun(
     flow: Flow, question: Question, live: Callable[[], AsyncIterator[ChatGenerationChunk]]
 ) -> AsyncIterator[ChatGenerationChunk]:
-    """Do as a task what `run` does."""
+    """Do as a task what `run` does; where models race, this one starts during the lookup."""
     source: Any = None
     reply: Any = None
+
+    def begin() -> None:
+        nonlocal source
+        source = Ahead(question.call.apermit, live)
+
     try:
         while (step := _next(flow, reply)) is not None:
             reply = None
@@ -59,7 +65,10 @@ async def arun(
                     source = aiter(live())
                 reply = await anext(source, None)
             elif isinstance(step, Lookup):
-                reply = await question.alookup()
+                reply = await question.alookup(begin)
+                if reply is not None and source is not None:
+                    source.drop()
+                    source = None
             elif isinstance(step, Store):
                 await question.aupdate(step.answers)
             else:

@@ -13,9 +13,10 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
+from .call import Manner
 from .classes import GENERATES, STREAMS, entered
 from .replay import Replay
-from .wrapping import checked_replay
+from .wrapping import checked_manner
 
 __all__ = ["enable_streaming"]
 
@@ -28,8 +29,8 @@ _INSTALLED: dict[str, tuple[Any, Any]] = {}
 class _Switch(AbstractContextManager[Any]):
     """What `enable_streaming` returns: called, or left as a block, it undoes it."""
 
-    def __init__(self, replay: Replay) -> None:
-        self.replay: Replay = replay
+    def __init__(self, manner: Manner) -> None:
+        self.manner = manner
         self.refused: set[type[Any]] = set()
 
     def __call__(self) -> None:
@@ -46,14 +47,14 @@ class _Switch(AbstractContextManager[Any]):
         self()
 
 
-def enable_streaming(*, replay: Replay = "few") -> _Switch:
+def enable_streaming(*, replay: Replay = "few", racing: bool = False) -> _Switch:
     """Serve the streams of every chat model in this process from its cache.
 
     What is returned undoes it, called or as a `with` block. It may be switched on several times;
-    the last one's `replay` counts, for models that are not `cached()` themselves.
+    the last one's arguments, which are those of `cached`, count for models that are not `cached()`
+    themselves.
     """
-    checked_replay(replay)
-    switch = _Switch(replay)
+    switch = _Switch(checked_manner(replay, racing))
     with _LOCK:
         if not _ACTIVE:
             _patch()
@@ -93,7 +94,7 @@ def _view(model: BaseChatModel, core_asks: bool) -> BaseChatModel:
     if not active or type(model) in active[0].refused:
         return model
     try:
-        return entered(model, active[0].replay, core_asks=core_asks)
+        return entered(model, active[0].manner, core_asks=core_asks)
     except Exception as error:
         # A class of a kind that cannot be derived from or copied: it works as ever.
         active[0].refused.add(type(model))

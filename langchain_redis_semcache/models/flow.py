@@ -12,9 +12,9 @@ from typing import Any, TypeAlias
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk
 
 from .collecting import Collected
-from .replay import ODDITIES, Replay, answered, as_chunks
+from .replay import ODDITIES, Replay, as_chunks
 
-__all__ = ["Flow", "Give", "Leave", "Lookup", "Pull", "Store", "replayed", "streamed"]
+__all__ = ["Flow", "Give", "Leave", "Lookup", "Pull", "Store", "raced", "replayed", "streamed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def streamed(replay: Replay, output_version: str | None) -> Flow:
     What ends it early (an error, a cancelled task, a closed generator) ends this flow as well, in
     front of the store.
     """
-    answer = answered((yield _LOOKUP))
+    answer = yield _LOOKUP
     if answer is not None:
         for chunk in as_chunks(answer, replay):
             yield Give(chunk)
@@ -88,3 +88,8 @@ def replayed(answer: ChatGeneration | None, replay: Replay) -> Flow:
         return
     while (chunk := (yield _PULL)) is not None:
         yield Give(chunk)
+
+
+def raced(replay: Replay) -> Flow:
+    """Stream what the lookup that LangChain has begun finds, or the model; LangChain stores it."""
+    yield from replayed((yield _LOOKUP), replay)

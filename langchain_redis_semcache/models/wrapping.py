@@ -7,15 +7,16 @@ from typing import Any, TypeVar
 from langchain_core.language_models import BaseChatModel, BaseLanguageModel
 
 from .. import ConfigurationError
+from .call import Manner
 from .classes import caching_class, plain_class, with_class
 from .replay import Replay
 
-__all__ = ["cached", "checked_replay"]
+__all__ = ["cached", "checked_manner"]
 
 M = TypeVar("M", bound=BaseChatModel)
 
 
-def cached(model: M, *, replay: Replay = "few") -> M:
+def cached(model: M, *, replay: Replay = "few", racing: bool = False) -> M:
     """Return a copy of the model that streams from the cache, and stores what it streams.
 
     The cache is the one that LangChain would ask: `model.cache`, or that of `set_llm_cache`.
@@ -24,20 +25,26 @@ def cached(model: M, *, replay: Replay = "few") -> M:
         model: Any chat model; bind tools and the like to what is returned.
         replay: How the text of a hit is cut: "few" pieces, "words", or by a function that returns
             the pieces.
+        racing: In async calls the model starts while the question is embedded, and is cancelled
+            where the lookup finds an answer: a miss is as fast as the model, and a reworded
+            question costs a model call that was begun.
     """
-    checked_replay(replay)
+    manner = checked_manner(replay, racing)
     if not isinstance(model, BaseChatModel):
         raise ConfigurationError(_instead(model))
-    kind = caching_class(plain_class(type(model)), replay)
+    kind = caching_class(plain_class(type(model)), manner)
     return with_class(model, kind)
 
 
-def checked_replay(replay: Any) -> None:
+def checked_manner(replay: Any, racing: Any) -> Manner:
     if replay not in ("few", "words") and not callable(replay):
         raise ConfigurationError(
             "replay must be 'few', 'words' or a function that cuts a text, "
             "e.g. replay=lambda text: text.splitlines(keepends=True)"
         )
+    if not isinstance(racing, bool):
+        raise ConfigurationError(f"racing must be True or False, not {racing!r}")
+    return Manner(replay, racing)
 
 
 def _instead(model: Any) -> str:

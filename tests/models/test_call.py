@@ -10,7 +10,7 @@ from langchain_core.globals import set_llm_cache
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration
 
-from langchain_redis_semcache.models.call import Call, Question, Withheld, cache_now
+from langchain_redis_semcache.models.call import Call, Manner, Question, Withheld, cache_now
 from tests.models.lab import Both, CountingCache
 
 HIT = [ChatGeneration(message=AIMessage("Paris."))]
@@ -42,7 +42,7 @@ def test_the_words_of_invoke(cache: CountingCache) -> None:
     """A stream's question is put in the words of `invoke`, whatever ids its messages have."""
     model = Both(cache=cache)
     model.invoke([HumanMessage("Hello")], stop=["x"], other=2)
-    call = Call(model, cache, "few", core_asks=False)
+    call = Call(model, cache, Manner(), core_asks=False)
     question = Question(call, [HumanMessage("Hello", id="2")], ["x"], {"other": 2})
     assert [question.words] == list(cache.entries)
 

@@ -8,9 +8,9 @@ import pytest
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk
 
-from langchain_redis_semcache.models.flow import Flow, Give, Leave, Store, replayed, streamed
+from langchain_redis_semcache.models.flow import Flow, Give, Leave, Store, raced, replayed, streamed
 
-HIT = [ChatGeneration(message=AIMessage("Paris."))]
+HIT = ChatGeneration(message=AIMessage("Paris."))
 
 
 def piece(text: str, **info: Any) -> ChatGenerationChunk:
@@ -75,7 +75,14 @@ def test_replayed() -> None:
     """Where LangChain itself looks up and stores, the flow does neither."""
     live = [piece("Paris.")]
     assert steps(replayed(None, "few"), None, live) == ["Pull", "Give Paris.", "Pull"]
-    assert steps(replayed(HIT[0], "few"), None, live) == ["Give Paris."]
+    assert steps(replayed(HIT, "few"), None, live) == ["Give Paris."]
+
+
+def test_raced() -> None:
+    """Where LangChain has gone on before the lookup was over, it is waited for and nothing else."""
+    live = [piece("Paris.")]
+    assert steps(raced("few"), None, live) == ["Lookup", "Pull", "Give Paris.", "Pull"]
+    assert steps(raced("few"), HIT, live) == ["Lookup", "Give Paris."]
 
 
 def test_contradictory() -> None:

@@ -191,7 +191,7 @@ def streaming(model: ChatOpenAI) -> ChatOpenAI:
     undo()
     with enable_streaming(replay="words"):
         wrapped: ChatOpenAI = cached(model, replay=lambda text: text.splitlines(keepends=True))
-    return cached(wrapped)
+    return cached(wrapped, racing=True)
 
 
 def agents(cache: RedisSemanticCache, model: ChatOpenAI) -> object:
