@@ -384,7 +384,7 @@ class Ours:
 
     def forget(self) -> None:
         """Vectors remembered from lookups would spare the embedder."""
-        self.core.calls.memory._vectors.clear()
+        self.core.embedding.memory._vectors.clear()
 
     def check(self, space: Space, size: int) -> None:
         """The bulk fill and the cache agree: stored questions hit by key, reworded ones by search.

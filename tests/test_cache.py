@@ -310,10 +310,10 @@ def test_after_fork() -> None:
     """A child process starts afresh, with locks that nobody holds."""
     cache = make()
     cache._reporter.lock.acquire()
-    cache._core.calls.memory.lock.acquire()
+    cache._core.embedding.memory.lock.acquire()
     cache._start_afresh()
     assert cache.stats.lookups == 0
-    assert cache._core.calls.memory.get("x") is None
+    assert cache._core.embedding.memory.get("x") is None
 
 
 @pytest.mark.parametrize(

@@ -299,11 +299,11 @@ async def main():
     await asyncio.to_thread(joined, pids)
     cache._drivers.breaker.lock.acquire()
     cache._reporter.lock.acquire()
-    cache._core.calls.memory.lock.acquire()
+    cache._core.embedding.memory.lock.acquire()
     await asyncio.to_thread(joined, [child(work)])
     cache._drivers.breaker.lock.release()
     cache._reporter.lock.release()
-    cache._core.calls.memory.lock.release()
+    cache._core.embedding.memory.lock.release()
     await aask()
 
 def in_a_fresh_loop():

@@ -10,15 +10,7 @@ from typing import Any
 
 from langchain_core.outputs import Generation
 
-from .._effects import (
-    OVERLOADED,
-    Command,
-    Embed,
-    EmbeddingUnavailableError,
-    Flow,
-    Send,
-    Work,
-)
+from .._effects import Command, Flow, Send, Work
 from .._reporter import Reporter
 from .._signals import let_through
 from ..admission import Admission, CallAdmission
@@ -26,10 +18,8 @@ from ..configuration import SingleFlight
 from ..entry.candidate import Candidate
 from ..entry.schema import Schema, hidden
 from ..entry.signing import Signer
-from ..entry.vector import VectorError, pack
 from ..events import Bypassed, Failed, Hit, Miss, Operation
 from ..policies.decision import Decision, Policy
-from ..question.digest import WIDTH
 from ..question.parameters import PLAIN, Parameters
 from ..question.prompt import (
     REMEMBERED_CHARS,
@@ -43,7 +33,6 @@ from ..question.scope import read_model, scope
 from ..question.way import way
 from .options import CallOptions
 from .readings import Reading, Readings
-from .recent_vectors import FAILED, VectorMemory
 
 INDISTINCT = "indistinct_model"
 
@@ -155,12 +144,11 @@ class Result:
 
 
 class Calls:
-    """Reads calls, embeds their questions, sends their commands, and reports what fails."""
+    """Reads calls, sends their commands, and reports what fails."""
 
     def __init__(self, settings: Settings, reporter: Reporter) -> None:
         self.settings = settings
         self.reporter = reporter
-        self.memory = VectorMemory()
         self._way = way(settings.context, settings.question, settings.parameters)
         self._readings = Readings()
         admission = settings.admission
@@ -171,7 +159,6 @@ class Calls:
     def drop(self) -> None:
         """Forget what was asked."""
         self._readings.drop()
-        self.memory.drop_all()
 
     def read(
         self, operation: Operation, prompt: str, llm_string: str, options: CallOptions
@@ -247,55 +234,6 @@ class Calls:
             if not question.text.strip():
                 return replace(question, exact_only="no_text")
         return question
-
-    def remembered(self, asked: Asked) -> tuple[bytes | None, bool]:
-        """Return the vector of the lookup before, and whether there is one to be had otherwise.
-
-        The embedder that has just failed the lookup is not asked once more.
-        """
-        vector = self.memory.get(asked.key[-WIDTH:])
-        if vector == FAILED:
-            self.memory.drop(asked.key[-WIDTH:])
-            return None, False
-        return vector, vector is None
-
-    def vector(self, operation: Operation, asked: Asked) -> Flow[bytes | None]:
-        """Return the packed embedding of the question, from the last lookup where possible."""
-        remembered = asked.key[-WIDTH:]  # the digest of the text, whatever the scope
-        vector = self.memory.get(remembered)
-        if vector:
-            return vector
-        if asked.options.meanwhile is not None:
-            asked.options.meanwhile()
-        started = time.perf_counter()
-        asked_embedder = True
-        try:
-            numbers = yield Embed(asked.text)
-            vector = pack(numbers, self.settings.schema.vector_type)
-        except EmbeddingUnavailableError as error:
-            asked_embedder = not error.suspended
-            self._not_embedded(operation, asked, error.label)
-            return None
-        except VectorError as error:
-            self._not_embedded(operation, asked, str(error))
-            return None
-        finally:
-            if asked_embedder:
-                spent = time.perf_counter() - started
-                asked.embedding_seconds += spent
-                self.reporter.spent("embedding", spent)
-        self.reporter.recovered("embedding")
-        if asked.options.remember:
-            self.memory.put(remembered, vector)
-        return vector
-
-    def _not_embedded(self, operation: Operation, asked: Asked, error: str) -> None:
-        # The update that follows must not wait for the embedder once more.
-        if operation == "lookup" and asked.options.remember:
-            self.memory.put(asked.key[-WIDTH:], FAILED)
-        asked.overloaded = error == OVERLOADED
-        if not asked.overloaded:
-            self.failed(operation, "embedding", error)
 
     def send(
         self,

@@ -24,6 +24,7 @@ from ..policies.verified import Verified
 from .agreement import FIELDS, SIGNED_FIELDS, Agreeing
 from .audit import CHECK, Learning
 from .calls import Asked, Calls, Judged, Result, Settings
+from .embedding import Embedding
 from .exact import ExactLookup
 from .flights import Ticket
 from .options import CallOptions, OptionStack, read_now
@@ -43,6 +44,7 @@ class Core:
     def __init__(self, settings: Settings, reporter: Reporter, options: OptionStack) -> None:
         self.settings = settings
         self.calls = Calls(settings, reporter)
+        self.embedding = Embedding(self.calls)
         self.learning: Learning | None = None
         self._verification: Verification | None = None
         self._agreeing: Agreeing | None = None
@@ -74,7 +76,7 @@ class Core:
         if settings.single_flight is not None:
             self.together = Together(self.calls, self._exact, settings.single_flight)
         flights = None if self.together is None else self.together.flights
-        self._store = Store(self.calls, self.search, self._scopes, flights)
+        self._store = Store(self.calls, self.embedding, self.search, self._scopes, flights)
         self._reporter = reporter
         self._options = options
 
@@ -170,7 +172,7 @@ class Core:
             return miss("exact_only")
         if not self.search.works():
             return miss("search_unavailable")
-        vector = yield from self.calls.vector("lookup", asked)
+        vector = yield from self.embedding.vector("lookup", asked)
         if vector is None:
             return miss(OVERLOADED if asked.overloaded else "embedding_failed")
         limit = asked.options.distance_threshold
@@ -288,6 +290,7 @@ class Core:
     def drop(self) -> None:
         """Forget what was asked and answered lately: the entries are gone, or the cache is."""
         self.calls.drop()
+        self.embedding.drop()
         self._scopes.drop()
         for one in (self.learning, self._agreeing):
             if one is not None:

@@ -20,6 +20,7 @@ from ..entry.scripts import extend
 from ..events import Bypassed, Miss, Stored
 from ..question.digest import raw
 from .calls import Asked, Calls
+from .embedding import Embedding
 from .flights import Flights
 from .options import CallOptions
 from .scopes import KnownScopes
@@ -32,11 +33,13 @@ class Store:
     def __init__(
         self,
         calls: Calls,
+        embedding: Embedding,
         search: SearchIndex,
         scopes: KnownScopes,
         flights: Flights | None = None,
     ) -> None:
         self._calls = calls
+        self._embedding = embedding
         self._settings = calls.settings
         self._search = search
         self._scopes = scopes
@@ -82,9 +85,9 @@ class Store:
         # A tool call is served on an exact match only: it has no place in the index.
         exact_only = asked.exact_only or has_tool_calls(generations)
         if not exact_only and self._search.works():
-            vector, later = self._calls.remembered(asked)
+            vector, later = self._embedding.remembered(asked)
             if later and self._embeds_first:
-                vector, later = (yield from self._calls.vector("update", asked)), False
+                vector, later = (yield from self._embedding.vector("update", asked)), False
         fields = self._fields(asked, data)
         try:
             if vector is not None:
@@ -118,7 +121,7 @@ class Store:
 
     def _attach(self, asked: Asked, fields: dict[bytes, bytes]) -> Flow[None]:
         """Embed a question whose answer has been stored, so that it is found by meaning too."""
-        vector = yield from self._calls.vector("update", asked)
+        vector = yield from self._embedding.vector("update", asked)
         if vector is None:
             return
         added = self._found_by(asked, fields, vector)
