@@ -86,7 +86,10 @@ async def test_redis_dies_while_another_process_leads(
     assert await soon(lambda: _is(first.stats.lookups == 2))
     model = Gated(cache=second)
     model.open()
-    when(lambda: second.stats.round_trips >= 4, lambda: os.kill(scratch.pid, signal.SIGKILL))
+    when(
+        lambda: followers(second) == 3 and second.stats.round_trips >= 4,
+        lambda: os.kill(scratch.pid, signal.SIGKILL),
+    )
     answers = await together(do, model, 4)
     assert [answer.text for answer in answers] == ["Paris"] * 4
     assert second.stats.waited == 4
