@@ -55,13 +55,20 @@ def asks_otherwise(a: Text, b: Text) -> bool:
     if _alike(a, b, "asked"):
         return False
     of_a, of_b = _aspect(a), _aspect(b)
+    if "which" in a.words & b.words:  # "... and why?"
+        return False
     if not of_a or not of_b or of_a == of_b:
         return False
-    return {of_a, of_b} != _FINDING and _hardly_else(a, b, "asked")
+    return {of_a, of_b} not in _ONE_ANSWER and _hardly_else(a, b, "asked")
 
 
+_GONE = frozenset(("past", "perfect"))
 _BE = frozenset(("be", "been"))
-_FINDING = {"manner", "place"}  # "where can I find" / "how can I find"
+# "where can I find" / "how can I find", "when" / "which year"
+_ONE_ANSWER = (
+    {"manner", "place"},
+    *({"choice", aspect} for aspect in ("time", "place", "person", "size")),
+)
 
 
 def _aspect(text: Text) -> str | None:
@@ -69,16 +76,30 @@ def _aspect(text: Text) -> str | None:
 
 
 def _past(a: Text, b: Text) -> bool:
-    """Whether a verb in the past is all that differs: live/lived."""
-    differing = sorted(a.words ^ b.words, key=len)
+    """Whether a verb in the past is all that differs: live/lived, will win/won."""
+    differing = (a.words ^ b.words) - _future(a.lexicon.language)
     if len(differing) != 2:
         return False
-    verb, past = differing
-    return (
-        len(verb) > 2
-        and past in (verb + "d", verb + "ed")
-        and (verb in a.words) != (past in a.words)
-    )
+    one, other = differing
+    if (one in a.words) == (other in a.words):
+        return False
+    return _is_past(one, other, a.lexicon.language) or _is_past(other, one, a.lexicon.language)
+
+
+def _is_past(past: str, verb: str, language: str) -> bool:
+    if len(verb) > 2 and past in (verb + "d", verb + "ed"):
+        return True
+    return past in _irregular(language).get(verb, ())
+
+
+@cache
+def _irregular(language: str) -> dict[str, list[str]]:
+    return dict(lexicon(language).keyed("irregular"))
+
+
+@cache
+def _future(language: str) -> frozenset[str]:
+    return frozenset(dict(lexicon(language).keyed("tenses")).get("future", ()))
 
 
 def _other_time(a: Text, b: Text) -> bool:
@@ -87,9 +108,11 @@ def _other_time(a: Text, b: Text) -> bool:
     of_a, of_b = senses(a, "tenses").keys(), senses(b, "tenses").keys()
     if not of_a or not of_b or not of_a.isdisjoint(of_b):
         return False
-    if "perfect" in of_a | of_b and "future" not in of_a | of_b:
+    both = of_a | of_b
+    asks = not a.lexicon.question_words.isdisjoint(a.words)
+    if "perfect" in both and "future" not in both and (asks or "ongoing" not in both):
         return False
-    if "past" not in of_a | of_b and a.words.isdisjoint(_BE) and b.words.isdisjoint(_BE):
+    if both.isdisjoint(_GONE) and a.words.isdisjoint(_BE) and b.words.isdisjoint(_BE):
         return False  # "how long does it take" / "how long will it take"
     return _hardly_else(a, b, *_REACH)
 
@@ -116,7 +139,11 @@ def _alike(a: Text, b: Text, name: str) -> bool:
 
 
 def _hardly_else(a: Text, b: Text, *names: str) -> bool:
-    words = _stems(names, a.lexicon.language)
+    language = a.lexicon.language
+    words = _stems(names, language)
+    for name in names:
+        for phrase in (_units(a, name) | _units(b, name)) & _phrases(name, language):
+            words |= set(map(stem, phrase.split("_")))
     left, right = ([word for word in side if word not in words] for side in edits(a, b))
     if len(left) == len(right) == 1 and left[0].startswith(right[0][:_ROOT]):
         return right[0].startswith(left[0][:_ROOT])  # hard/harder: one word
@@ -131,13 +158,18 @@ def _words(name: str, language: str) -> frozenset[str]:
 
 @cache
 def _stems(names: tuple[str, ...], language: str) -> frozenset[str]:
-    words = (word for name in names for word in _words(name, language))
-    return frozenset(map(stem, words)) | {"be", "to"}
+    entries = (entry for name in names for entry in _senses(name, language))
+    return frozenset(stem(entry) for entry in entries if "_" not in entry) | {"be", "to"}
+
+
+@cache
+def _phrases(name: str, language: str) -> frozenset[str]:
+    return frozenset(entry for entry in _senses(name, language) if "_" in entry)
 
 
 def _units(text: Text, name: str) -> frozenset[str]:
-    """The words of a text, where the phrases of a list count as one; "." stands for the end."""
-    return frozenset(joined([*text.tokens, "."], phrases(name, text.lexicon.language)))
+    """The words of a text, where the phrases of a list count as one; "." stands for both ends."""
+    return frozenset(joined([".", *text.tokens, "."], phrases(name, text.lexicon.language)))
 
 
 def senses(text: Text, name: str) -> Senses:

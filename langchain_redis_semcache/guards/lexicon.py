@@ -30,6 +30,7 @@ class Lexicon:
         self.stopwords = self.words("stopwords")
         self.negators = self.words("negators")
         self.soft_negators = self.words("soft_negators")
+        self.denials = self.words("denials")
         self.not_negated = self.words("not_negated")
         self.clause_ends = self.words("clause_ends")
         self.clause_starts = self.words("clause_starts")

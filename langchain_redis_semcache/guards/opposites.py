@@ -6,13 +6,14 @@ Rule of this module: the two sides of a pair exclude each other in whatever ques
 from __future__ import annotations
 
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from .lexicon import lexicon
 from .reading import Text
 from .wording import stem
 
+_LEAST_AFTER_ONE = 6
 _LEAST = 4  # letters of a word that can have a prefix: renew is not re-new
 
 
@@ -83,7 +84,7 @@ def opposed(a: Text, b: Text) -> bool:
     if not only_a or not only_b:
         return False
     language = a.lexicon.language
-    if _prefixed(only_a, only_b, language) or _prefixed(only_b, only_a, language):
+    if _turned(a, b, only_a, only_b) or _turned(b, a, only_b, only_a):
         return True
     if only_a == without_sides(only_a, language) or only_b == without_sides(only_b, language):
         return False
@@ -91,6 +92,39 @@ def opposed(a: Text, b: Text) -> bool:
     return any(
         -side in sides_b and side not in sides_b and -side not in sides_a for side in sides_a
     )
+
+
+def _turned(a: Text, b: Text, only_a: frozenset[str], only_b: frozenset[str]) -> bool:
+    """Whether a word of the first text is one of the second that is turned round."""
+    language = a.lexicon.language
+    return _prefixed(only_a, only_b, language) or _in_roles(only_a, only_b) or _steered(a, b)
+
+
+def _in_roles(words: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether one does what is done to the other: payer/payee, lessor/lessee."""
+    done_to = {word[:-2] for word in words if word.endswith("ee") and len(word) > _LEAST}
+    return any(word[:-2] in done_to for word in others if word.endswith(("er", "or")))
+
+
+def _steered(a: Text, b: Text) -> bool:
+    """Whether one verb is followed by the two sides of a pair of particles: zoom in/zoom out."""
+    table = _table(a.lexicon.language)
+    if table.on_off.isdisjoint(a.words - b.words) or not (a.content ^ b.content) <= table.on_off:
+        return False
+    before_a, before_b = (_verbs_before(text, table.on_off) for text in (a, b))
+    return any(
+        not before_a.get(right, set()).isdisjoint(before_b.get(left, ()))
+        for _, left, right, _ in table.particles
+        if right not in b.words
+    )
+
+
+def _verbs_before(text: Text, particles: frozenset[str]) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for before, token in pairwise(text.tokens):
+        if token in particles and before not in text.lexicon.stopwords:
+            found.setdefault(token, set()).add(before)
+    return found
 
 
 def _prefixed(words: frozenset[str], others: frozenset[str], language: str) -> bool:
@@ -104,6 +138,7 @@ def _prefixed(words: frozenset[str], others: frozenset[str], language: str) -> b
         word[:size] in prefixes and stem(word[size:]) in plain
         for word in long
         for size in range(1, min(longest, len(word) - _LEAST) + 1)
+        if size > 1 or len(word) > _LEAST_AFTER_ONE  # across is no a-cross
     )
 
 

@@ -48,7 +48,7 @@ class Text:
 
 @lru_cache(maxsize=16)
 def _tokens(raw: str) -> list[str]:
-    lower = raw.lower()
+    lower = raw.lower().replace(" non-", " non")  # a prefix: nonrefundable
     plain = lower.isascii()
     return _token(plain).findall(lower if plain else lower.replace(_APOSTROPHE, "'"))
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from .lexicon import DEFAULT_LANGUAGE
 from .opposites import opposed, without_sides
 from .reading import FREE, VETO, Text, pair, share
-from .wording import stem
+from .wording import edits, stem
 
 __all__ = ["direction", "negation", "opposites"]
 
 _EDITED_WORDS = 4  # words besides the negation that may differ between a question and its denial
+_ONE_EACH = 2
+_BESIDE = frozenset(("to", "of", "be", "from", "with"))
 _RELATED = 0.4  # likeness below which two opposite words need not be about the same thing
 
 # --- negation -------------------------------------------------------------------------------------
@@ -29,6 +31,8 @@ def negation(asked: str, cached: str, /) -> float:
     """
     a, b = pair(asked, cached)
     negators_a, negators_b = _negators(a), _negators(b)
+    if _denied(a, b):
+        return VETO
     if bool(negators_a) == bool(negators_b):
         return FREE
     denial, plain = (a, b) if negators_a else (b, a)
@@ -38,6 +42,18 @@ def negation(asked: str, cached: str, /) -> float:
         return FREE
     stems = {stem(word) for word in plain.words}
     return FREE if stems.isdisjoint(map(stem, _negated(denial))) else VETO
+
+
+def _denied(a: Text, b: Text) -> bool:
+    """Whether one text is the other with a word like "fail" or "lack", and nothing else."""
+    known = a.lexicon
+    if known.denials.isdisjoint(a.words ^ b.words):
+        return False
+    turning = known.denials | known.negators | known.soft_negators
+    if turning.isdisjoint(a.words) == turning.isdisjoint(b.words):
+        return False
+    beside = {stem(word) for word in turning | known.auxiliaries} | _BESIDE
+    return all(word in beside for side in edits(a, b) for word in side)
 
 
 def _negators(text: Text) -> frozenset[str]:
@@ -81,6 +97,8 @@ def opposites(asked: str, cached: str, /) -> float:
     if _compared_the_other_way(a, b):
         return FREE
     language = a.lexicon.language
+    if len(a.content ^ b.content) <= _ONE_EACH:
+        return VETO
     alike = share(without_sides(a.content, language), without_sides(b.content, language))
     return VETO if alike >= _RELATED else FREE
 

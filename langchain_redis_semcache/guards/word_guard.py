@@ -10,13 +10,13 @@ from functools import cache
 
 from .lexicon import lexicon
 from .quantities import numerals, units
-from .reading import FREE, VETO, pair
+from .reading import FREE, VETO, Text, pair
 from .typos import mistyped
 from .wording import gap, stem
 
 __all__ = ["same_content", "words"]
 
-_PENALTY = 0.08
+_PENALTY = 0.12  # 0.08 to 0.15 cost next to nothing: what is a word apart is mostly very near
 _FEW = 8  # words of any kind that may differ before anybody looks closer
 _MANY = 100  # words among which a missing one is looked for
 _LEAST_SHARED = 3  # words that the two have in common
@@ -42,11 +42,19 @@ def words(asked: str, cached: str, /) -> float:
         return FREE
     x, y = left[0], right[0]
     language = a.lexicon.language
-    if x in _beside(language) or y in _beside(language) or x[-1].isdecimal() or y[-1].isdecimal():
+    beside = _beside(language)
+    if (x in beside or y in beside) and not (_is_degree(x, a) and _is_degree(y, b)):
+        return FREE
+    if x[-1].isdecimal() or y[-1].isdecimal():
         return FREE
     if x[-2:] + y[-2:] in ("erst", "ster") and x[:_ROOT] == y[:_ROOT]:
         return VETO  # cheaper/cheapest
     return FREE if _one_word(x, y, language) else _PENALTY
+
+
+def _is_degree(word: str, text: Text) -> bool:
+    """Whether a stem is that of a comparative or a superlative: cheaper than, the cheapest."""
+    return word.endswith("est") or (word.endswith("er") and "than" in text.words)
 
 
 def same_content(left: list[str], right: list[str], language: str) -> bool:

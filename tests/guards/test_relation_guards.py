@@ -18,6 +18,9 @@ VETOED: Table = {
         ("should you wash mushrooms", "should you never wash mushrooms"),
         ("foods you can eat with gout", "foods you cant eat with gout"),
         ("is there space left on the disk", "is there no space left on the disk"),
+        ("what if I pay the fine", "what if I fail to pay the fine"),
+        ("a fruit that has seeds", "a fruit that lacks seeds"),
+        ("which ferries sail to Malta", "which ferries no longer sail to Malta"),
         ("was the letter sent", "wasn\N{RIGHT SINGLE QUOTATION MARK}t the letter sent"),
     ],
     "opposites": [
@@ -32,6 +35,10 @@ VETOED: Table = {
         ("the cheapest flight", "the most expensive flight"),
         ("the easier way to learn chess", "the harder way to learn chess"),
         ("stopping the server", "starting the server"),
+        ("Is the deposit refundable?", "Is the deposit non-refundable?"),
+        ("what is typical of flu", "what is atypical of flu"),
+        ("what does the payer sign", "what does the payee sign"),
+        ("how do I pan in on a map", "how do I pan out of a map"),
     ],
     "direction": [
         ("trains from Paris to London", "trains from London to Paris"),

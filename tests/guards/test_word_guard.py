@@ -41,6 +41,12 @@ def test_what_is_harmless(asked: str, cached: str) -> None:
     assert words(asked, cached) == words(cached, asked) == 0
 
 
+def test_two_qualities_compared_are_two() -> None:
+    """Better and best are empty words only beside others that are no comparison."""
+    assert words("is it cheaper to rent than to buy", "is it better to rent than to buy") > 0
+    assert words("which is the best hotel in Bath", "which is the cheapest hotel in Bath") > 0
+
+
 def test_degrees_of_comparison_are_a_veto() -> None:
     """The cheaper of two is not the cheapest of all."""
     assert words("which flat is cheaper", "which flat is the cheapest") == math.inf

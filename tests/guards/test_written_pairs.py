@@ -19,14 +19,18 @@ def pairs(name: str) -> list[list[str]]:
     return [line.split(" | ") for line in lines if line and not line.startswith("#")]
 
 
-@pytest.mark.parametrize(("name", "least"), [("unlike", 0.75), ("late_unlike", 0.75)])
+@pytest.mark.parametrize(
+    ("name", "least"), [("unlike", 0.75), ("late_unlike", 0.75), ("fresh_unlike", 0.9)]
+)
 def test_most_unlike_pairs_are_objected_to(name: str, least: float) -> None:
     """Of pairs that must not share an answer, the guards alone object to three in four."""
     found = [objection(asked, cached, DEFAULT_GUARDS)[0] > 0 for _, asked, cached in pairs(name)]
     assert sum(found) >= least * len(found)
 
 
-@pytest.mark.parametrize(("name", "most"), [("alike", 0.1), ("late_alike", 0.2)])
+@pytest.mark.parametrize(
+    ("name", "most"), [("alike", 0.1), ("late_alike", 0.2), ("fresh_alike", 0.02)]
+)
 def test_few_alike_pairs_are_objected_to(name: str, most: float) -> None:
     """Of pairs that one answer serves, the guards let nearly all pass."""
     found = [objection(asked, cached, DEFAULT_GUARDS)[0] > 0 for _, asked, cached in pairs(name)]
