@@ -29,6 +29,7 @@ from integration_tests.support import (
     verdicts,
     weather,
 )
+from langchain_redis_semcache import RedisSemanticCache
 from langchain_redis_semcache.embedded import LocalEmbeddings
 from langchain_redis_semcache.events import Event
 
@@ -191,15 +192,16 @@ async def test_an_agent_that_remembers(
 
 
 async def test_hits_are_marked_in_a_chain(
-    do: Way, make_cache: MakeCache, model: Parrot, switched_on: Any
+    do: Way, cache: RedisSemanticCache, model: Parrot, switched_on: Any
 ) -> None:
-    """`mark_hits` reaches the application, and a marked turn is the same context as before."""
-    switched_on(make_cache(mark_hits=True))
-    chat = [HumanMessage(FRANCE), await do(model.invoke, FRANCE)]
-    marked = await do(model.invoke, FRANCE)
-    assert marked.response_metadata["semcache"]["kind"] == "exact"
-    assert "semcache" not in chat[1].response_metadata
-    for answer in (chat[1], marked, marked):
+    """Marks reach the application, and a marked turn is the same context as one without."""
+    switched_on(cache)
+    fresh, served = await do(model.invoke, FRANCE), await do(model.invoke, FRANCE)
+    marks = [one.response_metadata["semcache"] for one in (fresh, served)]
+    assert [mark["kind"] for mark in marks] == ["stored", "exact"]
+    assert marks[0]["entry"] == marks[1]["entry"]
+    plain = AIMessage(fresh.text)
+    for answer in (fresh, served, plain, served):
         served = await do(model.invoke, [HumanMessage(FRANCE), answer, HumanMessage("And then?")])
         assert served.text == parroted("And then?", FRANCE, parroted(FRANCE))
     assert model.calls == [FRANCE, "And then?"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from functools import partial
 from typing import Any, Literal, TypedDict
 
 import pytest
@@ -46,6 +47,12 @@ class PartnerMessage(AIMessage):
 
 class Colour(str, enum.Enum):
     RED = "red"
+
+
+@pytest.fixture
+def make_cache(make_cache: MakeCache) -> MakeCache:
+    """Makes caches whose answers can be compared with what was stored."""
+    return partial(make_cache, mark_hits=False)
 
 
 def reply(content: Any = "Paris", info: Any = None, **fields: Any) -> ChatGeneration:
@@ -365,7 +372,7 @@ async def test_cut_off_answers_are_asked_again(
 
 
 async def test_marks(do: Way, make_cache: MakeCache, events: list[Event]) -> None:
-    """With `mark_hits` a served message says where it came from; what is stored stays clean."""
+    """A served message says where it came from; what is stored stays clean."""
     cache = make_cache(mark_hits=True)
     await do(cache.update, asked(FRANCE), LLM, told("Paris", response_metadata={"a": 1}))
     entry = only(events, Stored)[0].entry
@@ -379,4 +386,4 @@ async def test_marks(do: Way, make_cache: MakeCache, events: list[Event]) -> Non
     assert plain.message.response_metadata == {"a": 1}
     await do(cache.update, "text", LLM, [Generation(text="Paris")])
     (completion,) = await do(cache.lookup, "text", LLM)
-    assert completion.generation_info["semcache"]["kind"] == "exact"
+    assert completion == Generation(text="Paris")

@@ -139,6 +139,9 @@ async def test_a_hit_is_the_answer(
     assert verdicts(events) == ["no_candidate", "exact"]
     assert hit.content_blocks == live.content_blocks
     assert hit.usage_metadata == {**live.usage_metadata, "total_cost": 0}
+    marks = [one.response_metadata.pop("semcache") for one in (live, hit)]
+    assert [mark["kind"] for mark in marks] == ["stored", "exact"]
+    assert marks[0]["entry"] == marks[1]["entry"]
     assert hit.response_metadata == live.response_metadata
     assert hit.id != live.id
 

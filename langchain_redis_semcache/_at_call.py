@@ -97,6 +97,20 @@ class AtCall(BaseCache):
             run, arun = partial(self._run, "update"), partial(self._arun, "update")
             await self._stores.astore(run, arun, flow)
 
+    def mark(self, prompt: str, llm_string: str) -> dict[str, Any] | None:
+        """Return metadata that say where an answer is going to be stored, if it is to be marked."""
+        mark: dict[str, Any] | None = self._run(
+            "update", self._core.mark(prompt, llm_string, self._options)
+        )
+        return mark
+
+    async def amark(self, prompt: str, llm_string: str) -> dict[str, Any] | None:
+        """Do what `mark` does."""
+        mark: dict[str, Any] | None = await self._arun(
+            "update", self._core.mark(prompt, llm_string, self._options)
+        )
+        return mark
+
     def leave(self, reason: str) -> None:
         """Say that an answer is not stored, and why."""
         self._core.calls.reporter.emit(Bypassed("update", reason))

@@ -1,4 +1,4 @@
-"""Why a call hit or missed, for whoever asks: looking changes nothing."""
+"""Why a call hit or missed, for whoever asks, and what they say of the answer."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
     from ._reporter import Reporter
     from .driver.drivers import Drivers
+    from .events import Event
     from .flows.by_hand import ByHand
     from .flows.explain import Explanation
 
 
 class Insight:
-    """A cache's methods that say why."""
+    """A cache's methods about single answers; `explain` changes nothing."""
 
     _by_hand: ByHand
     _drivers: Drivers
@@ -42,3 +43,15 @@ class Insight:
         flow = self._by_hand.explain(prompt_or_messages, llm_string_or_model)
         with self._reporter.muted():
             return await self._drivers.arun(flow, glance=True)
+
+    def feedback(self, answer: BaseMessage | Event | str, *, right: bool) -> bool:
+        """Remove a wrong answer, with its aliases, or count that it is right.
+
+        Takes a message as it was served or stored, the event that said so, or the entry's key, and
+        tells whether there was such an entry.
+        """
+        return self._drivers.run(self._by_hand.feedback(answer, right))
+
+    async def afeedback(self, answer: BaseMessage | Event | str, *, right: bool) -> bool:
+        """Do what `feedback` does."""
+        return await self._drivers.arun(self._by_hand.feedback(answer, right))

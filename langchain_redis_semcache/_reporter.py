@@ -24,6 +24,7 @@ from .events import (
     Embedded,
     Event,
     Failed,
+    Feedback,
     Hit,
     Listener,
     Miss,
@@ -161,6 +162,7 @@ class Reporter:
             "failures": Counter(),
             "verified": Counter(),
             "audited": Counter(),
+            "feedback": Counter(),
         }
         self._seconds = {"embedding": 0.0, "redis": 0.0, "verifier": 0.0, "waiting": 0.0}
         self._breakers = {"redis": "closed", "store": "closed", "embedding": "closed"}
@@ -269,6 +271,8 @@ class Reporter:
                 self._counts["waited"] += 1
             elif isinstance(event, Audited) and event.why != "check":
                 self._reasons["audited"]["right" if event.right else "wrong"] += 1
+            elif isinstance(event, Feedback):
+                self._reasons["feedback"]["right" if event.right else "wrong"] += 1
             elif isinstance(event, BreakerChanged):
                 self._breakers[event.subject] = event.state
 

@@ -71,7 +71,10 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
             entries that were not signed with one are not served.
         namespaces: How entries name theirs: "readable" to who looks at them, or "hidden", as a
             digest.
-        mark_hits: Put where it came from into `response_metadata["semcache"]` of a served message.
+        mark_hits: Say in `response_metadata["semcache"]` where a chat message came from that
+            has been served, or just been stored.
+        usage: What a hit says of tokens: those that the model used for it once, or "zero", so
+            that no tool bills them again; the original is in the mark.
         single_flight: Identical questions at the same moment ask the model once, e.g.
             `SingleFlight(wait=15)`: see docs/single_flight.md.
         listeners: Called with every event of `langchain_redis_semcache.events`.
@@ -98,7 +101,8 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         index: Index | None = None,
         signing_key: str | bytes | Sequence[str | bytes] | None = None,
         namespaces: Literal["readable", "hidden"] = "readable",
-        mark_hits: bool = False,
+        mark_hits: bool = True,
+        usage: Literal["original", "zero"] = "original",
         single_flight: SingleFlight | None = None,
         listeners: Iterable[Listener] = (),
         **unknown: Never,
@@ -142,6 +146,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         self._options = OptionStack()
         one_of("context", context, ("full", "system", "none"))
         one_of("namespaces", namespaces, ("readable", "hidden"))
+        one_of("usage", usage, ("original", "zero"))
         if not isinstance(namespace, str) and not callable(namespace):
             raise ConfigurationError("namespace must be a str or a callable that returns one")
         for hook_name, hook in (("question", question), ("admission", admission)):
@@ -158,6 +163,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
             ttl=None if lifetime is None else seconds("ttl", lifetime, "e.g. ttl=86400, ttl=None"),
             sliding=isinstance(ttl, Sliding),
             mark_hits=mark_hits,
+            zero_usage=usage == "zero",
             hides_namespaces=namespaces == "hidden",
             max_question_chars=limits.question_chars,
             max_answer_bytes=limits.answer_bytes,

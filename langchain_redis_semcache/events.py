@@ -18,6 +18,7 @@ __all__ = [
     "Embedded",
     "Event",
     "Failed",
+    "Feedback",
     "Hit",
     "Listener",
     "Miss",
@@ -162,6 +163,14 @@ class Waited:
 
 
 @dataclass(frozen=True, slots=True)
+class Feedback:
+    """Somebody said of an answer whether it is right; the entry of a wrong one has been removed."""
+
+    entry: str
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """A setting is probably not meant: said once, when the cache is made."""
 
@@ -181,6 +190,7 @@ Event: TypeAlias = (
     | Audited
     | BreakerChanged
     | Waited
+    | Feedback
     | Warned
 )
 

@@ -32,6 +32,8 @@ class Stats:
     """Calls of the verifier: "approved", "refused" or "failed"."""
     audited: Mapping[str, int] = field(default_factory=dict)
     """Stored answers that were compared with the model's: "right" or "wrong"."""
+    feedback: Mapping[str, int] = field(default_factory=dict)
+    """What people said of answers: "right" or "wrong"."""
     waited: int = 0
     """Lookups that waited for an identical one, with `single_flight`."""
     embeddings: int = 0

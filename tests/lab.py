@@ -148,6 +148,11 @@ class World:
         return self._search(key, *args) if key in self.indexes else NO_INDEX
 
     def _evaluate(self, lua: str, key: Any, condition: Any, *pairs: Any) -> int:
+        if lua == scripts.script("label"):
+            if key in self.hashes:
+                count = int(self.hashes[key].get(condition, b"0")) + 1
+                self.hashes[key][condition] = str(count).encode()
+            return int(key in self.hashes)
         fields = dict(zip(map(_text, pairs[::2]), pairs[1::2], strict=True))
         entry = self.hashes.get(key)
         if lua == scripts.script("alias"):

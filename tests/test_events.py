@@ -14,6 +14,7 @@ from langchain_redis_semcache.events import (
     Embedded,
     Event,
     Failed,
+    Feedback,
     Hit,
     Miss,
     Observer,
@@ -34,6 +35,7 @@ EVENTS: list[Event] = [
     BreakerChanged("redis", "open"),
     Embedded(0.1),
     Counted(3),
+    Feedback("k", False),
 ]
 PRIVATE = {"prompt", "question", "answer", "text", "response", "url", "message"}
 

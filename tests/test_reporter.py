@@ -42,6 +42,7 @@ def test_stats() -> None:
         stored=1,
         bypassed={"bypass": 1},
         failures={"redis": 1},
+        feedback={"wrong": 1},
         waited=2,
         mean_waiting_seconds=1.0,
         embeddings=1,

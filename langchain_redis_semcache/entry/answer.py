@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from langchain_core.messages import (
@@ -22,6 +22,7 @@ from pydantic import BaseModel
 
 from .._signals import let_through
 from ..question.messages import LEFT_OUT
+from .origin import marked, unmarked
 
 Built = TypeVar("Built", bound=BaseModel)
 
@@ -55,10 +56,12 @@ def encode(generations: Sequence[Generation]) -> bytes:
         raise EncodeError(type(error).__name__) from None
 
 
-def decode(data: bytes, mark: dict[str, Any] | None = None) -> list[Generation]:
+def decode(
+    data: bytes, mark: Mapping[str, Any] | None = None, zero_usage: bool = False
+) -> list[Generation]:
     """Build fresh generations from what `encode` wrote, or raise `DecodeError`.
 
-    `mark` is put under "semcache" into the metadata of each.
+    Messages get the mark, and no tokens where nobody is to be billed for them.
     """
     try:
         text = data.decode("utf-8", "surrogatepass")
@@ -72,7 +75,7 @@ def decode(data: bytes, mark: dict[str, Any] | None = None) -> list[Generation]:
         items = payload["generations"]
         if type(items) is not list or not items:
             raise DecodeError("no generations")
-        return [_build(item, mark) for item in items]
+        return [_build(item, mark, zero_usage) for item in items]
     except DecodeError:
         raise
     # A tampered entry can provoke anything in a validator; none of it may reach the caller.
@@ -108,7 +111,7 @@ def _dump(generation: Generation) -> dict[str, Any]:
         raise EncodeError(f"a {type(message).__name__} is not an answer")
     fields = {
         name: value
-        for name, value in message.__dict__.items()
+        for name, value in unmarked(message.__dict__).items()
         if name == "content" or not (value is None or value in ([], {}))
     }
     fields.update(message.model_extra or {})
@@ -160,13 +163,11 @@ def _deeper(value: Any, levels: int) -> bool:
     return levels == 0 or any(_deeper(item, levels - 1) for item in value)
 
 
-def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
+def _build(item: Any, mark: Mapping[str, Any] | None, zero_usage: bool) -> Generation:
     if type(item) is not dict:
         raise DecodeError("not an object")
     info = item.get("info")
     if "message" not in item:
-        if mark:
-            info = {**(info or {}), "semcache": {**mark}}
         text = item["text"]
         if type(text) is not str:
             raise DecodeError("text is not a string")
@@ -177,8 +178,8 @@ def _build(item: Any, mark: dict[str, Any] | None) -> Generation:
     # LangGraph merges messages by id: an id served twice would make a turn vanish.
     if type(fields.get("id")) is str:
         fields["id"] = f"lc_run--{_IDS.getrandbits(128):032x}"
-    if mark:
-        fields["response_metadata"] = {**fields.get("response_metadata", {}), "semcache": {**mark}}
+    if mark is not None or zero_usage:
+        marked(fields, mark, zero_usage)
     role = item["role"]
     if role == "ai" and _is_usual(fields, info):
         message = _unvalidated(AIMessage, {**_BLANK, **_empty(), **fields}, set(fields), {})

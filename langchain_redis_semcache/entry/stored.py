@@ -21,7 +21,17 @@ from ..errors import ConfigurationError
 from .query import text as as_text
 from .schema import hidden, tag_id
 
-FIELDS = ("prompt", "response", "of", "created_at", "model", "namespace", "tags", "tag_ids")
+FIELDS = (
+    "prompt",
+    "response",
+    "of",
+    "created_at",
+    "model",
+    "namespace",
+    "tags",
+    "right",
+    "tag_ids",
+)
 """What is fetched of an entry to look at it."""
 _PLACE = re.compile(r"[0-9a-f]{8}:[0-9a-f]{32}:[0-9a-f]{32}")
 
@@ -46,6 +56,8 @@ class Entry:
     """Seconds left; None where it lives until Redis evicts it."""
     alias_of: str | None
     """The key of the entry that this wording leads to."""
+    right: int = 0
+    """How often somebody said that the answer is right."""
 
 
 class Filters(TypedDict, total=False):
@@ -138,7 +150,7 @@ def read(root: str, key: str, values: Any, ttl: Any, now: float) -> Entry | None
     """Read what HMGET and PTTL replied; None where there is no entry (any more)."""
     if not isinstance(values, (list, tuple)) or len(values) != len(FIELDS):
         return None
-    prompt, response, of, created, model, namespace, tags, _ = values
+    prompt, response, of, created, model, namespace, tags, right, _ = values
     target = as_text(of)
     if prompt is None or (response is None and not is_entry(root, target)):
         return None
@@ -154,6 +166,7 @@ def read(root: str, key: str, values: Any, ttl: Any, now: float) -> Entry | None
         age=None if created_at is None else max(0.0, now - created_at),
         ttl=ttl / 1000 if isinstance(ttl, int) and ttl >= 0 else None,
         alias_of=target if response is None else None,
+        right=max(0, int(_number(right) or 0)),
     )
 
 

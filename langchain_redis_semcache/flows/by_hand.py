@@ -57,7 +57,12 @@ class ByHand:
     ) -> Flow[list[Entry]]:
         return entries.remove(self._core, key, Wanted(**wanted), dry_run)
 
-    # Few ask for these two: they are imported then.
+    # Few ask for these: they are imported then.
+
+    def feedback(self, answer: Any, right: bool) -> Flow[bool]:
+        from .feedback import feedback
+
+        return feedback(self._core, answer, right)
 
     def doctor(self) -> Flow[list[Finding]]:
         from .doctor import doctor

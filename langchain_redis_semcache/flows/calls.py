@@ -58,6 +58,8 @@ class Settings:
     single_flight: SingleFlight | None = None
     hides_namespaces: bool = False
     parameters: Parameters = PLAIN
+    zero_usage: bool = False
+    """Hits report no tokens."""
 
 
 @dataclass(slots=True)

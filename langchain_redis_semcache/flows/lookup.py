@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 from langchain_core.outputs import Generation
 
@@ -17,6 +18,7 @@ from .._reporter import Reporter
 from ..entry import query
 from ..entry.candidate import Candidate
 from ..entry.documents import FIELD as DOCUMENTS
+from ..entry.origin import MARK, stored
 from ..events import Bypassed, Counted, Hit, Miss, Stored
 from ..policies.agreement import Agreement
 from ..policies.decision import Decision, Doubtful, Measured, is_learner
@@ -79,6 +81,11 @@ class Core:
         self._store = Store(self.calls, self.embedding, self.search, self._scopes, flights)
         self._reporter = reporter
         self._options = options
+
+    @property
+    def has_aliases(self) -> bool:
+        """Whether wordings that a verifier approves become aliases."""
+        return self._verification is not None
 
     # -- lookup ------------------------------------------------------------------------------
 
@@ -281,6 +288,13 @@ class Core:
             return  # the next call says so
         if (entries := read_size(reply)) is not None:
             self._reporter.emit(Counted(entries))
+
+    def mark(self, prompt: str, llm_string: str, options: CallOptions) -> Flow[Any]:
+        """Return metadata for an answer that is handed out before it is stored, or None."""
+        if not (self.settings.mark_hits and options.update):
+            return None
+        asked = yield from self.calls.read("update", prompt, llm_string, options)
+        return {MARK: stored(asked.key)} if isinstance(asked, Asked) else None
 
     def land(self) -> None:
         """Let go of those who wait for another call: the cache is being closed."""

@@ -51,12 +51,13 @@ class Server:
         mark = None
         if self._settings.mark_hits:
             mark = {"kind": kind, "distance": found.distance, "entry": found.entry, "age": age}
+        zero = self._settings.zero_usage
         try:
             # Nearly every answer is small: it need not go by the driver, nor wait for its turn.
             if len(data) <= LARGE:
-                generations = decode(data, mark)
+                generations = decode(data, mark, zero)
             else:
-                generations = yield Work(lambda: decode(data, mark), len(data))
+                generations = yield Work(lambda: decode(data, mark, zero), len(data))
         except DecodeError as error:
             return self._unreadable(asked, found, str(error))
         except TimeoutError:

@@ -15,6 +15,7 @@ from langchain_core.outputs import Generation
 from .._effects import OVERLOADED, Behind, Command, ErrorReply, Flow, RedisUnavailableError, Work
 from ..entry import documents
 from ..entry.answer import EncodeError, encode, has_tool_calls
+from ..entry.origin import note, stored
 from ..entry.schema import tag_id
 from ..entry.scripts import extend
 from ..events import Bypassed, Miss, Stored
@@ -106,6 +107,8 @@ class Store:
             return None
         self._calls.reporter.recovered("store")
         self._calls.reporter.recovered("entry")
+        if self._settings.mark_hits:
+            note(generations, stored(asked.key))
         if vector is not None:
             self._scopes.add(asked.scope)
         if later:

@@ -101,6 +101,18 @@ class Question:
     async def aupdate(self, answers: Sequence[ChatGeneration]) -> None:
         await self.call.cache.aupdate(*self.words, answers)
 
+    def mark(self) -> dict[str, Any] | None:
+        """Return metadata that say where the answer is going to be stored; a cache of ours can."""
+        mark = getattr(self.call.cache, "mark", None)
+        found: dict[str, Any] | None = None if mark is None else mark(*self.words)
+        return found
+
+    async def amark(self) -> dict[str, Any] | None:
+        """Do what `mark` does."""
+        mark = getattr(self.call.cache, "amark", None)
+        found: dict[str, Any] | None = None if mark is None else await mark(*self.words)
+        return found
+
     def leave(self, reason: str) -> None:
         """Say that the answer was not stored, to a cache that has listeners."""
         tell = getattr(self.call.cache, "leave", None)

@@ -45,19 +45,21 @@ class Collected:
         self._key: object = None
         self._constant: dict[str, Any] = {}
 
-    def add(self, chunk: ChatGenerationChunk) -> None:
+    def add(self, chunk: ChatGenerationChunk) -> bool:
+        """Take a chunk; tell whether the provider says in it that it has come to an end."""
         message, info = chunk.message, chunk.generation_info
         key = _text_key(message.content)
         if key is not None and key == self._key and not info and self._goes_on(message):
             content: Any = message.content
             self._texts.append(content if isinstance(content, str) else content[0]["text"])
-            return
+            return False
         self._settle()
         # A copy: what goes out belongs to LangChain and the application, who change it.
         self._parts.append((copy(message), info))
         self._key = key
         metadata = message.response_metadata
         self._constant = {key: metadata[key] for key in _CONSTANT if key in metadata}
+        return _ends(message, info)
 
     def _goes_on(self, message: BaseMessage) -> bool:
         return not (
@@ -81,12 +83,7 @@ class Collected:
     @property
     def finished(self) -> bool:
         """Whether the provider said so; a connection cut by a proxy ends without an error."""
-        return any(
-            getattr(message, "chunk_position", None) == "last"
-            or _says_so(message.response_metadata)
-            or (info is not None and _says_so(info))
-            for message, info in reversed(self._parts)
-        )
+        return any(_ends(message, info) for message, info in reversed(self._parts))
 
     def answer(self, output_version: str | None) -> ChatGeneration:
         """Return the whole, as LangChain makes it of a stream inside of `invoke`."""
@@ -110,6 +107,14 @@ class Collected:
             }
             answer.message = message.model_copy(update=update)
         return answer
+
+
+def _ends(message: BaseMessage, info: Mapping[str, Any] | None) -> bool:
+    return (
+        getattr(message, "chunk_position", None) == "last"
+        or _says_so(message.response_metadata)
+        or (info is not None and _says_so(info))
+    )
 
 
 def _says_so(metadata: Mapping[str, Any]) -> bool:

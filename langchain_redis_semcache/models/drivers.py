@@ -8,7 +8,7 @@ from typing import Any
 from langchain_core.outputs import ChatGenerationChunk
 
 from .call import Question
-from .flow import Flow, Give, Lookup, Pull, Store
+from .flow import Flow, Give, Lookup, Mark, Pull, Store
 from .racing import Ahead
 
 __all__ = ["arun", "run"]
@@ -32,6 +32,8 @@ def run(
                 reply = next(source, None)
             elif isinstance(step, Lookup):
                 reply = question.lookup()
+            elif isinstance(step, Mark):
+                reply = question.mark()
             elif isinstance(step, Store):
                 question.update(step.answers)
             else:
@@ -69,6 +71,8 @@ async def arun(
                 if reply is not None and source is not None:
                     source.drop()
                     source = None
+            elif isinstance(step, Mark):
+                reply = await question.amark()
             elif isinstance(step, Store):
                 await question.aupdate(step.answers)
             else:

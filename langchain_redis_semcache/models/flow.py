@@ -14,12 +14,18 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk
 from .collecting import Collected
 from .replay import ODDITIES, Replay, as_chunks
 
-__all__ = ["Flow", "Give", "Leave", "Lookup", "Pull", "Store", "raced", "replayed", "streamed"]
+__all__ = ["Flow", "Give", "Leave", "Lookup", "Mark", "Pull", "Store"]
+__all__ += ["raced", "replayed", "streamed"]
 
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
     """Ask the cache."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Return metadata that say where the answer is going to be stored, or None."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +54,9 @@ class Leave:
     reason: str
 
 
-Flow: TypeAlias = Generator[Lookup | Pull | Give | Store | Leave, Any, None]
+Flow: TypeAlias = Generator[Lookup | Mark | Pull | Give | Store | Leave, Any, None]
 
-_LOOKUP, _PULL = Lookup(), Pull()
+_LOOKUP, _MARK, _PULL = Lookup(), Mark(), Pull()
 
 
 def streamed(replay: Replay, output_version: str | None) -> Flow:
@@ -65,8 +71,13 @@ def streamed(replay: Replay, output_version: str | None) -> Flow:
             yield Give(chunk)
         return
     collected = Collected()
+    marked = False
     while (chunk := (yield _PULL)) is not None:
-        collected.add(chunk)
+        if collected.add(chunk) and not marked:
+            marked = True  # sums of chunks would say it twice
+            metadata = (yield _MARK) or {}
+            # Not in place: what was collected is stored, and without the mark.
+            chunk.message.response_metadata = {**chunk.message.response_metadata, **metadata}
         yield Give(chunk)
     yield _kept(collected, output_version)
 

@@ -31,6 +31,7 @@ from langchain_redis_semcache.entry.answer import (
     encode,
     has_tool_calls,
 )
+from langchain_redis_semcache.entry.origin import note
 from langchain_redis_semcache.entry.vector import (
     pack,
 )
@@ -181,16 +182,15 @@ def test_message_ids() -> None:
     assert decode(encode([chat()])) == [chat()]
 
 
-@pytest.mark.parametrize("answer", [Generation(text="a"), chat(response_metadata={"m": 1})])
-def test_mark(answer: Generation) -> None:
-    """The mark is added to the metadata and replaces nothing else."""
+def test_mark() -> None:
+    """The mark is added to a message's metadata and replaces nothing else; plain text has none."""
     mark = {"kind": "exact"}
+    answer = chat(response_metadata={"m": 1})
     (marked,) = decode(encode([answer]), mark)
-    if isinstance(marked, ChatGeneration):
-        assert marked.message.response_metadata == {"m": 1, "semcache": mark}
-    else:
-        assert marked.generation_info == {"semcache": mark}
+    assert isinstance(marked, ChatGeneration)
+    assert marked.message.response_metadata == {"m": 1, "semcache": mark}
     assert decode(encode([answer])) == [answer]
+    assert decode(encode([Generation(text="a")]), mark) == [Generation(text="a")]
 
 
 CLASSES = {Generation, ChatGeneration, AIMessage, ChatMessage}
@@ -308,10 +308,29 @@ def test_nothing_is_shared() -> None:
 
 def test_marks_are_not_shared() -> None:
     """Two generations of one hit can be changed one by one."""
-    one, two = decode(encode([Generation(text="a"), Generation(text="b")]), {"kind": "exact"})
-    assert one.generation_info
-    assert two.generation_info
-    assert one.generation_info["semcache"] is not two.generation_info["semcache"]
+    one, two = (
+        generation.message.response_metadata["semcache"]
+        for generation in decode(encode([chat(), chat()]), {"kind": "exact"})
+        if isinstance(generation, ChatGeneration)
+    )
+    assert one == two
+    assert one is not two
+
+
+@pytest.mark.parametrize("zero", [False, True])
+def test_marks_are_never_stored(zero: bool) -> None:
+    """What was served once and is stored again, elsewhere, is stored as it was at first."""
+    answer = chat(
+        response_metadata={"token_usage": {"total_tokens": 3}},
+        usage_metadata={"input_tokens": 1, "output_tokens": 2, "total_tokens": 3},
+    )
+    stored = encode([answer])
+    served = decode(stored, {"kind": "exact", "entry": "k"}, zero)
+    assert encode(served) == stored
+    plain = chat()
+    stored = encode([plain])
+    note([plain], {"kind": "stored"})
+    assert encode([plain]) == stored
 
 
 def test_strict_arithmetic() -> None:

@@ -31,6 +31,7 @@ def fetched(**changes: Any) -> list[Any]:
         "model": b"m1",
         "namespace": b"acme",
         "tags": b"faq, v2",
+        "right": b"2",
         "tag_ids": f"{tag_id('faq')},{tag_id('v2')}".encode(),
     }
     return list({**fields, **changes}.values())
@@ -49,6 +50,15 @@ def test_read() -> None:
     assert (one.model, one.namespace, one.tags) == ("m1", "acme", ("faq", "v2"))
     assert (one.created_at, one.age, one.ttl) == (1000.5, 10.0, 90.5)
     assert one.alias_of is None
+    assert one.right == 2
+
+
+@pytest.mark.parametrize("count", [None, b"x", b"-1", b"nan"])
+def test_unreadable_count(count: Any) -> None:
+    """Whatever is stored as a count is a number."""
+    one = read(ROOT, KEY, fetched(right=count), -1, 2000.0)
+    assert one is not None
+    assert one.right == 0
 
 
 def test_read_alias() -> None:

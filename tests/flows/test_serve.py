@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 from langchain_core.load import dumps
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration
 from langchain_core.prompts import ChatPromptTemplate
 
 from langchain_redis_semcache.entry.signing import Signer
@@ -22,13 +24,39 @@ def test_fresh_objects() -> None:
     assert lab.lookup(ASKED)[0] is not lab.lookup(ASKED)[0]
 
 
+def message(answers: list[Any]) -> AIMessage:
+    found: AIMessage = answers[0].message
+    return found
+
+
 def test_mark_hits() -> None:
-    """With `mark_hits` a served answer says where it came from."""
-    lab = stocked(mark_hits=True)
-    mark = lab.lookup(AGAIN)[0].generation_info["semcache"]
+    """With `mark_hits` a message that was served or just stored says where it came from."""
+    lab = Lab(stocked().world, mark_hits=True)
+    fresh = [ChatGeneration(message=AIMessage("Paris", response_metadata={"m": 1}))]
+    lab.update(ASKED, fresh)
+    (entry,) = lab.world.hashes
+    mark = {"kind": "stored", "distance": 0.0, "entry": entry, "age": 0.0}
+    assert message(fresh).response_metadata == {"m": 1, "semcache": mark}
+    assert b"semcache" not in b"".join(lab.world.hashes[entry].values())
+    mark = message(lab.lookup(AGAIN)).response_metadata["semcache"]
     assert set(mark) == {"kind", "distance", "entry", "age"}
-    assert mark["kind"] == "semantic"
-    assert mark["entry"] in lab.world.hashes
+    assert (mark["kind"], mark["entry"]) == ("semantic", entry)
+
+
+def test_unmarked() -> None:
+    """Without it messages are as the model made them."""
+    lab = Lab(stocked().world, mark_hits=False)
+    fresh = [ChatGeneration(message=AIMessage("Paris"))]
+    lab.update(ASKED, fresh)
+    assert message(fresh) == message(lab.lookup(ASKED)) == AIMessage("Paris")
+
+
+def test_not_stored_not_marked() -> None:
+    """What is not stored has no entry to name."""
+    lab = Lab(stocked().world, mark_hits=True, max_answer_bytes=10)
+    fresh = [ChatGeneration(message=AIMessage("Paris"))]
+    lab.update(ASKED, fresh)
+    assert message(fresh) == AIMessage("Paris")
 
 
 @pytest.mark.parametrize(

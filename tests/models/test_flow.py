@@ -43,10 +43,37 @@ def test_a_miss() -> None:
         "Pull",
         "Give Par",
         "Pull",
+        "Mark",
         "Give is.",
         "Pull",
         "Store Paris.",
     ]
+
+
+def test_marks() -> None:
+    """The chunk in which the model says that it has ended says where the answer will be, once."""
+    flow = streamed("few", None)
+    replies: list[Any] = [None, piece("Paris.", finish_reason="stop"), {"m": 1}, None]
+    replies += [piece("", finish_reason="stop"), None, None]
+    given = []
+    step: Any = next(flow)
+    for reply in replies:
+        if isinstance(step, Give):
+            given.append(step.chunk)
+        step = flow.send(reply)
+    assert [chunk.message.response_metadata for chunk in given] == [{"m": 1}, {}]
+    assert isinstance(step, Store)
+    assert "m" not in step.answers[0].message.response_metadata
+
+
+def test_unmarked() -> None:
+    """A cache that does not mark leaves the chunks as they are."""
+    flow = streamed("few", None)
+    next(flow)
+    flow.send(None)
+    flow.send(piece("Paris.", finish_reason="stop"))
+    step: Any = flow.send(None)
+    assert step.chunk.message.response_metadata == {}
 
 
 def test_a_hit() -> None:
@@ -66,6 +93,7 @@ def test_closed() -> None:
     next(flow)
     flow.send(None)
     flow.send(piece("Paris.", finish_reason="stop"))
+    flow.send(None)
     flow.close()
     with pytest.raises(StopIteration):
         flow.send(None)

@@ -1,0 +1,72 @@
+"""What people say of an answer: a wrong one goes, a right one is counted on its entry.
+
+Rule of this module: an answer is known by its mark, its event or its key; what carries none of them
+never was in the cache. Asked for explicitly, so a failure is an exception.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from langchain_core.messages import BaseMessage
+from langchain_core.outputs import ChatGeneration
+
+from .._effects import Flow
+from ..entry.origin import mark_of
+from ..entry.scripts import script
+from ..entry.stored import is_entry
+from ..errors import ConfigurationError
+from ..events import Feedback
+from . import entries
+from .admin import send, unlink
+from .lookup import Core
+
+_TAKES = (
+    "a message that was served or stored, the event that said so, or an entry's key, e.g. "
+    "cache.feedback(model.invoke(question), right=False)"
+)
+
+
+def entry_of(core: Core, given: Any) -> str | None:
+    """Return the key of the entry that an answer came from or went to, where it is one of ours."""
+    key = _named(given)
+    if key is None and isinstance(given, (BaseMessage, ChatGeneration)):
+        if not core.settings.mark_hits:
+            raise ConfigurationError("messages carry no mark with mark_hits=False; give the event")
+        return None
+    return key if is_entry(core.settings.schema.root, key) else None
+
+
+def _named(given: Any) -> str | None:
+    if isinstance(given, str):
+        return given
+    message = given.message if isinstance(given, ChatGeneration) else given
+    if isinstance(message, BaseMessage):
+        key = (mark_of(message.response_metadata) or {}).get("entry")
+    elif hasattr(given, "entry"):
+        key = given.entry
+    else:
+        raise ConfigurationError(f"feedback takes {_TAKES}, not a {type(given).__name__}")
+    return key if isinstance(key, str) else None
+
+
+def feedback(core: Core, given: Any, right: bool) -> Flow[bool]:
+    """Remove the entry of a wrong answer, count a right one; tell whether there was an entry."""
+    if not isinstance(right, bool):
+        raise ConfigurationError(f"right must be True or False, not {right!r}")
+    key = entry_of(core, given)
+    if key is None:
+        return False
+    if right:
+        (reply,) = yield from send([("EVAL", script("label"), 1, key, "right")])
+        found = bool(reply)
+    else:
+        # Aliases are pointers that lead to nothing from now on; a walk for them takes its time.
+        found = bool((yield from unlink([key])))
+        if core.has_aliases:
+            others = yield from entries.aliases(core, key)
+            if others:
+                yield from unlink([one.key for one in others])
+    if found:
+        core.calls.reporter.emit(Feedback(key, right))
+    return found
