@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .events import Listener
     from .flows.doctor import Finding
     from .flows.explain import Explanation
+    from .flows.health import Health
     from .guards import DEFAULT_GUARDS, Guard
     from .policies.decision import Candidate, Decision, Policy
     from .policies.distance import DistancePolicy
@@ -42,6 +43,7 @@ __all__ = [
     "Explanation",
     "Finding",
     "Guard",
+    "Health",
     "Index",
     "Limits",
     "Listener",
@@ -70,6 +72,7 @@ if not TYPE_CHECKING:
             "events": ("Listener",),
             "flows.doctor": ("Finding",),
             "flows.explain": ("Explanation",),
+            "flows.health": ("Health",),
             "guards": ("DEFAULT_GUARDS", "Guard"),
             "policies.decision": ("Candidate", "Decision", "Policy"),
             "policies.distance": ("DistancePolicy",),

@@ -110,30 +110,28 @@ class ErrorReply:
     """The whole of it: for recognising it, never for a log."""
 
 
-class RedisUnavailableError(Exception):
-    """A round trip did not take place or was not finished in time; `label` is fit for a log."""
+class NotDoneError(Exception):
+    """Something asked for was not done; `label` is fit for a log at any level."""
 
-    def __init__(self, label: str, *, suspended: bool = False) -> None:
+    def __init__(self, label: str, *, suspended: bool = False, cause: str = "") -> None:
         super().__init__(label)
         self.label = label
         self.suspended = suspended
+        """Nothing was tried."""
+        self.cause = cause or label
+        """The whole of it, as `_causes.told` says it: for DEBUG, and for owners."""
 
 
-class EmbeddingUnavailableError(Exception):
-    """The embedder raised, timed out or is suspended; `label` is fit for a log."""
-
-    def __init__(self, label: str, *, suspended: bool = False) -> None:
-        super().__init__(label)
-        self.label = label
-        self.suspended = suspended
+class RedisUnavailableError(NotDoneError):
+    """A round trip did not take place or was not finished in time."""
 
 
-class AskFailedError(Exception):
-    """What was asked raised or took too long; `label` is fit for a log."""
+class EmbeddingUnavailableError(NotDoneError):
+    """The embedder raised, timed out or is suspended."""
 
-    def __init__(self, label: str) -> None:
-        super().__init__(label)
-        self.label = label
+
+class AskFailedError(NotDoneError):
+    """What was asked raised or took too long."""
 
 
 def as_text(reply: object) -> str:

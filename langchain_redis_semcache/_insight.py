@@ -15,10 +15,11 @@ if TYPE_CHECKING:
     from .events import Event
     from .flows.by_hand import ByHand
     from .flows.explain import Explanation
+    from .flows.health import Health
 
 
 class Insight:
-    """A cache's methods about single answers; `explain` changes nothing."""
+    """A cache's methods about single answers, and how it is; all but `feedback` change nothing."""
 
     _by_hand: ByHand
     _drivers: Drivers
@@ -55,3 +56,11 @@ class Insight:
     async def afeedback(self, answer: BaseMessage | Event | str, *, right: bool) -> bool:
         """Do what `feedback` does."""
         return await self._drivers.arun(self._by_hand.feedback(answer, right))
+
+    def health(self) -> Health:
+        """Ask Redis whether it answers: one round trip, within `Limits.redis`; never raises."""
+        return self._drivers.run(self._by_hand.health(self._drivers.budget))
+
+    async def ahealth(self) -> Health:
+        """Ask what `health` asks."""
+        return await self._drivers.arun(self._by_hand.health(self._drivers.budget))

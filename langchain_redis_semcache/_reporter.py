@@ -146,6 +146,7 @@ class Reporter:
         listeners: Iterable[Listener],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._name = name
         self._log = Log(name)
         own = [one.of(name) if isinstance(one, Observer) else one for one in listeners]
         self._listeners = (self._log, *own)
@@ -203,6 +204,13 @@ class Reporter:
                 listener(event)
             except Exception as error:
                 _raised(error)
+
+    def explain(self, stage: str, cause: str) -> None:
+        """Say at DEBUG what the message of a failure was, behind its event."""
+        if cause and not self._muted.get() and _LOGGER.isEnabledFor(logging.DEBUG):
+            extra = {"semcache_event": "Cause", "semcache_name": self._name}
+            extra |= {"semcache_stage": stage, "semcache_cause": cause}
+            _LOGGER.debug("semcache %s: %s failed: %s", self._name, stage, cause, extra=extra)
 
     def once(self, event: Event) -> None:
         """Emit an event that says the same each time, the first time only."""

@@ -13,6 +13,7 @@ from typing_extensions import Never, override
 
 from ._administration import Administration
 from ._blocks import Blocks
+from ._causes import told
 from ._checks import one_of, seconds
 from ._insight import Insight
 from ._lifetime import Lifetime, forget_after_fork
@@ -328,6 +329,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         from .events import Failed
 
         self._reporter.emit(Failed(operation, "internal", type(error).__name__))
+        self._reporter.explain("internal", told(error))
 
 
 def _refuse_less(asked: dict[str, Any]) -> None:

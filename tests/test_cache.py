@@ -117,7 +117,7 @@ def test_threshold_of_the_model(
 def test_patience_by_default() -> None:
     """A lookup waits for Redis for half a second, and two for an embedder that hangs."""
     drivers = make()._drivers
-    assert (drivers._budget, drivers._embedder._timeout) == (0.5, 2.0)
+    assert (drivers.budget, drivers._embedder._timeout) == (0.5, 2.0)
 
 
 def test_no_endpoint_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

@@ -49,6 +49,7 @@ TESTED_ELSEWHERE = {
     "cli/printing.py": "what it prints: integration_tests/test_shell.py",
     "cli/removing.py": "what it removes: integration_tests/test_shell.py",
     "errors.py": "three classes: tests/test_api.py",
+    "flows/asked.py": "shapes, nothing that decides",
     "driver/drivers.py": "the drivers need links: integration_tests, each test sync and async",
     "flows/by_hand.py": "names what is in other modules: tests/flows/test_admin.py and others",
     "entry/candidate.py": "one shape, nothing that decides",

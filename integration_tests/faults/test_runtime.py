@@ -338,7 +338,7 @@ import time
 ask()
 asyncio.run(aask())
 time.sleep(0.05)
-cache._drivers._budget = 0.5
+cache._drivers.budget = 0.5
 for _ in range(3):
     begun = time.monotonic()
     ask()

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from .._causes import told
 from .._effects import Ask, AskFailedError, Flow
 from .._reporter import Reporter
 from .._signals import let_through
@@ -128,8 +129,10 @@ class Background:
     def unforeseen(self, error: Exception) -> None:
         """Report a bug of ours, or of a judge."""
         self._reporter.emit(Failed("update", "internal", type(error).__name__))
+        self._reporter.explain("internal", told(error))
 
 
 def _failed(error: Exception) -> AskFailedError:
     let_through(error)
-    return AskFailedError("TimeoutError" if is_late(error) else type(error).__name__)
+    late = is_late(error)
+    return AskFailedError("TimeoutError" if late else type(error).__name__, cause=told(error))

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal, TypeVar
 
+from .._causes import told
 from .._effects import (
     LARGE,
     OVERLOADED,
@@ -36,6 +37,7 @@ from ..bounded.threads import Workers
 from ..events import BreakerChanged
 from ..transport.connect import Links
 from ..transport.jobs import Budget
+from ..transport.place import Place
 from ..transport.replies import label
 from .background import Background
 from .embedder import Embedder
@@ -58,7 +60,7 @@ class Drivers:
         self._embedder = embedder
         # Threads of its own: connecting and clients may hang, and so may a hook.
         self.computing = Workers()
-        self._budget = budget
+        self.budget = budget
         self.background = Background(reporter)
 
         def breaker(subject: Literal["redis", "store"]) -> Breaker:
@@ -72,7 +74,7 @@ class Drivers:
 
     def run(self, flow: Flow[T], glance: bool = False) -> T:
         """Run a flow in this thread; at a `glance` no breaker learns from it."""
-        budget = Budget(self._budget)
+        budget = Budget(self.budget)
         try:
             request = next(flow)
             while True:
@@ -110,7 +112,7 @@ class Drivers:
 
     async def arun(self, flow: Flow[T], glance: bool = False) -> T:
         """Do as a task what `run` does."""
-        budget = Budget(self._budget)
+        budget = Budget(self.budget)
         try:
             request = next(flow)
             while True:
@@ -177,7 +179,7 @@ class Drivers:
                     request.commands, request.atomic, budget.left, request.ours
                 )
         except Exception as error:
-            raise _unavailable(error) from None
+            raise _unavailable(error, self._links.place) from None
 
     async def _asend(self, request: Send, budget: Budget, glance: bool) -> Sequence[Any]:
         try:
@@ -188,7 +190,7 @@ class Drivers:
             with self._guard(request, glance):
                 return await link.exchange(request.commands, request.atomic, budget, request.ours)
         except Exception as error:
-            raise _unavailable(error) from None
+            raise _unavailable(error, self._links.place) from None
 
     def _guard(self, request: Send, glance: bool) -> AbstractContextManager[None]:
         """Writes have a breaker of their own, or reads that work would close it each time."""
@@ -233,11 +235,13 @@ async def _waited(request: Await) -> Any:
         raise
 
 
-def _unavailable(error: Exception) -> RedisUnavailableError:
+def _unavailable(error: Exception, place: Place) -> RedisUnavailableError:
     if isinstance(error, OverloadedError):
         return RedisUnavailableError(OVERLOADED, suspended=True)
-    if isinstance(error, SuspendedError):
-        plain = type(error) is SuspendedError
-        return RedisUnavailableError("suspended" if plain else label(error), suspended=True)
+    if isinstance(error, SuspendedError) and type(error) is SuspendedError:
+        return RedisUnavailableError("suspended", suspended=True)
     let_through(error)
-    return RedisUnavailableError("TimeoutError" if is_late(error) else label(error))
+    why = told(error, place.name, place.secrets)
+    if isinstance(error, SuspendedError):
+        return RedisUnavailableError(label(error), suspended=True, cause=why)
+    return RedisUnavailableError("TimeoutError" if is_late(error) else label(error), cause=why)

@@ -11,6 +11,7 @@ from typing import Any
 from langchain_core.embeddings import Embeddings
 from typing_extensions import override
 
+from .._causes import told
 from .._effects import OVERLOADED, EmbeddingUnavailableError
 from .._reporter import Reporter
 from .._signals import let_through
@@ -144,4 +145,5 @@ def _unavailable(error: Exception) -> EmbeddingUnavailableError:
     if isinstance(error, SuspendedError):
         return EmbeddingUnavailableError("suspended", suspended=True)
     let_through(error)
-    return EmbeddingUnavailableError("TimeoutError" if is_late(error) else type(error).__name__)
+    label = "TimeoutError" if is_late(error) else type(error).__name__
+    return EmbeddingUnavailableError(label, cause=told(error))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from .._causes import refusal
 from .._effects import (
     Command,
     Embed,
@@ -38,10 +39,10 @@ def setup(core: Core) -> Flow[None]:
     try:
         vector = pack((yield Embed("ready")), core.settings.schema.vector_type)
     except EmbeddingUnavailableError as error:
-        raise CacheUnavailableError(f"the embedder failed: {error.label}") from None
+        raise CacheUnavailableError(f"the embedder failed: {error.cause}") from None
     except VectorError as error:
         raise CacheUnavailableError(f"the embedder returned no usable vector: {error}") from None
-    yield from send([("PING",)])
+    yield from send([("PING",)], tolerated=("noperm",))  # a refusal is an answer
     if core.settings.create_index:
         dimensions = core.search.dimensions(vector)
         create = core.settings.schema.create(dimensions)
@@ -146,11 +147,11 @@ def send(commands: Sequence[Command], tolerated: tuple[str, ...] = ()) -> Flow[S
     try:
         replies: Sequence[Any] = yield Send(commands, timeout=SECONDS)
     except RedisUnavailableError as error:
-        raise CacheUnavailableError(f"Redis did not answer: {error.label}") from None
+        raise CacheUnavailableError(f"Redis did not answer: {error.cause}") from None
     for reply in replies:
         if not isinstance(reply, ErrorReply):
             continue
         if not any(sign in f"{reply.code} {reply.text}".lower() for sign in tolerated):
             name = commands[0][0]
-            raise CacheUnavailableError(f"Redis refused {name!s}: {reply.code}")
+            raise CacheUnavailableError(f"Redis refused {name!s}: {refusal(reply)}")
     return replies

@@ -85,11 +85,11 @@ class Agreeing:
         try:
             replies = yield Send(commands, write=True)
         except RedisUnavailableError as error:
-            self._calls.failed("update", "agreement", error.label)
+            self._calls.failed("update", "agreement", error)
             return
         refused = next((r for r in replies if isinstance(r, ErrorReply)), None)
         if refused is not None:
-            self._calls.failed("update", "agreement", refused.code)
+            self._calls.failed("update", "agreement", refused)
         else:
             self._calls.reporter.recovered("agreement")
 

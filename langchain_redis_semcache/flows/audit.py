@@ -134,11 +134,11 @@ class Learning:
         try:
             replies = yield Send(commands, write=True)
         except RedisUnavailableError as error:
-            self._calls.failed("update", "audit", error.label)
+            self._calls.failed("update", "audit", error)
             return
         refused = next((r for r in replies if isinstance(r, ErrorReply)), None)
         if refused is not None:
-            self._calls.failed("update", "audit", refused.code)
+            self._calls.failed("update", "audit", refused)
         else:
             self._calls.reporter.recovered("audit")
 

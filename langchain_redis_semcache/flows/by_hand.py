@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from .doctor import Finding
     from .explain import Explanation
+    from .health import Health
 
 
 class ByHand:
@@ -63,6 +64,11 @@ class ByHand:
         from .feedback import feedback
 
         return feedback(self._core, answer, right)
+
+    def health(self, seconds: float) -> Flow[Health]:
+        from .health import health
+
+        return health(self._core, seconds)
 
     def doctor(self) -> Flow[list[Finding]]:
         from .doctor import doctor

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from langchain_core.outputs import Generation
-
-from .._effects import Command, Flow, Send, Work
+from .._causes import refusal, told
+from .._effects import Command, ErrorReply, Flow, NotDoneError, Send, Work
 from .._reporter import Reporter
 from .._signals import let_through
 from ..admission import Admission, CallAdmission
@@ -18,8 +17,8 @@ from ..configuration import SingleFlight
 from ..entry.candidate import Candidate
 from ..entry.schema import Schema, hidden
 from ..entry.signing import Signer
-from ..events import Bypassed, Failed, Hit, Miss, Operation
-from ..policies.decision import Decision, Policy
+from ..events import Bypassed, Failed, Miss, Operation
+from ..policies.decision import Policy
 from ..question.parameters import PLAIN, Parameters
 from ..question.prompt import (
     REMEMBERED_CHARS,
@@ -31,8 +30,11 @@ from ..question.prompt import (
 )
 from ..question.scope import read_model, scope
 from ..question.way import way
+from .asked import Asked, Judged, Result
 from .options import CallOptions
 from .readings import Reading, Readings
+
+__all__ = ["INDISTINCT", "Asked", "Calls", "Judged", "Result", "Settings"]
 
 INDISTINCT = "indistinct_model"
 
@@ -60,89 +62,6 @@ class Settings:
     parameters: Parameters = PLAIN
     zero_usage: bool = False
     """Hits report no tokens."""
-
-
-@dataclass(slots=True)
-class Asked:
-    """One call, read."""
-
-    reading: Reading
-    options: CallOptions
-    began: float = field(default_factory=time.perf_counter)
-    embedding_seconds: float = 0.0
-    redis_seconds: float = 0.0
-    overloaded: bool = False
-    """Whether there was no time to embed it."""
-    riding: Sequence[Command] = ()
-    """Commands that are sent along with the next ones, whichever these are."""
-    rode: Sequence[Any] | None = None
-    """The replies to them."""
-
-    @property
-    def text(self) -> str:
-        return self.reading.question.text
-
-    @property
-    def exact_only(self) -> str | None:
-        return self.reading.question.exact_only
-
-    @property
-    def scope(self) -> str:
-        return self.reading.scope
-
-    @property
-    def key(self) -> str:
-        return self.reading.key
-
-    @property
-    def model(self) -> str:
-        return self.reading.model
-
-
-@dataclass(slots=True)
-class Judged:
-    """A candidate and what became of it."""
-
-    candidate: Candidate
-    decision: Decision
-
-    @property
-    def entry(self) -> str:
-        return self.candidate.entry
-
-    @property
-    def question(self) -> str:
-        return self.candidate.question
-
-    @property
-    def distance(self) -> float:
-        return self.candidate.distance
-
-    @property
-    def accepted(self) -> bool:
-        return self.decision.accepted
-
-    @property
-    def reason(self) -> str:
-        return self.decision.reason
-
-    @property
-    def guard(self) -> str | None:
-        return self.decision.guard
-
-
-@dataclass(slots=True)
-class Result:
-    """What a lookup came to."""
-
-    generations: list[Generation] | None
-    event: Hit | Miss | Bypassed
-    asked: Asked | None = None
-    judged: list[Judged] = field(default_factory=list)
-    found: Candidate | None = None
-    """What was served."""
-    refresh: int | None = None
-    """Milliseconds that the served entry is to live from now on."""
 
 
 class Calls:
@@ -176,7 +95,7 @@ class Calls:
         except Exception as error:
             let_through(error)
             # Without its tenant a call must see no entry at all.
-            self.failed(operation, "namespace", type(error).__name__)
+            self.raised(operation, "namespace", error)
             return Miss("namespace_failed")
         hook = settings.question
         try:
@@ -195,7 +114,7 @@ class Calls:
             refused = self._refused(reading)
         except Exception as error:
             let_through(error)
-            self.failed(operation, "question", type(error).__name__)
+            self.raised(operation, "question", error)
             return Miss("question_failed")
         self.reporter.recovered("namespace")
         self.reporter.recovered("question")
@@ -262,8 +181,21 @@ class Calls:
             asked.redis_seconds += spent
             self.reporter.spent("redis", spent)
 
-    def failed(self, operation: Operation, stage: str, error: str) -> None:
-        self.reporter.emit(Failed(operation, stage, error))
+    def failed(
+        self, operation: Operation, stage: str, error: str | NotDoneError | ErrorReply
+    ) -> None:
+        """Report a failure, and at DEBUG what is known of its cause."""
+        label, cause = error, ""
+        if isinstance(error, NotDoneError):
+            label, cause = error.label, error.cause
+        elif isinstance(error, ErrorReply):
+            label, cause = error.code, refusal(error)
+        self.reporter.emit(Failed(operation, stage, str(label)))
+        self.reporter.explain(stage, cause)
+
+    def raised(self, operation: Operation, stage: str, error: Exception) -> None:
+        """Report what code of the application raised."""
+        self.failed(operation, stage, NotDoneError(type(error).__name__, cause=told(error)))
 
     def miss(
         self,

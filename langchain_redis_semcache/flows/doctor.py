@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Any, Literal
 
+from .._causes import refusal
 from .._effects import Command, ErrorReply, Flow, as_text
 from ..entry.stored import is_entry
 from ..errors import CacheUnavailableError
@@ -77,7 +78,7 @@ def _round_trip() -> Flow[Finding]:
         reply = yield from _ask("PING")
         took.append(time.perf_counter() - started)
     if isinstance(reply, ErrorReply) and reply.code != "NOPERM":
-        return Finding("reachable", "problem", f"Redis refuses to answer: {reply.code}")
+        return Finding("reachable", "problem", f"Redis refuses to answer: {refusal(reply)}")
     usual = median(took[1:])
     says = f"yes, {usual * 1000:.1f} ms there and back, {took[0] * 1000:.0f} ms the first time"
     if usual > SLOW:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from .._effects import OVERLOADED, Embed, EmbeddingUnavailableError, Flow
+from .._effects import OVERLOADED, Embed, EmbeddingUnavailableError, Flow, NotDoneError
 from ..entry.vector import VectorError, pack
 from ..events import Operation
 from ..question.digest import WIDTH
@@ -49,10 +49,10 @@ class Embedding:
             vector = pack(numbers, self._calls.settings.schema.vector_type)
         except EmbeddingUnavailableError as error:
             asked_embedder = not error.suspended
-            self._not_embedded(operation, asked, error.label)
+            self._not_embedded(operation, asked, error)
             return None
         except VectorError as error:
-            self._not_embedded(operation, asked, str(error))
+            self._not_embedded(operation, asked, NotDoneError(str(error)))
             return None
         finally:
             if asked_embedder:
@@ -64,10 +64,10 @@ class Embedding:
             self.memory.put(remembered, vector)
         return vector
 
-    def _not_embedded(self, operation: Operation, asked: Asked, error: str) -> None:
+    def _not_embedded(self, operation: Operation, asked: Asked, error: NotDoneError) -> None:
         # The update that follows must not wait for the embedder once more.
         if operation == "lookup" and asked.options.remember:
             self.memory.put(asked.key[-WIDTH:], FAILED)
-        asked.overloaded = error == OVERLOADED
+        asked.overloaded = error.label == OVERLOADED
         if not asked.overloaded:
             self._calls.failed(operation, "embedding", error)

@@ -115,7 +115,7 @@ class ExactLookup:
     def _refused(self, asked: Asked, reply: ErrorReply) -> Result | None:
         # A key of another type under our name is nobody's answer; the store replaces it.
         stage = "entry" if reply.code == "WRONGTYPE" else "redis"
-        self._calls.failed("lookup", stage, reply.code)
+        self._calls.failed("lookup", stage, reply)
         return None if stage == "entry" else self._calls.miss(asked, "redis_unavailable")
 
 

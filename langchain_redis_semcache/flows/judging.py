@@ -59,7 +59,7 @@ class Judging:
                 self._calls.reporter.recovered("judge")
                 return right
             except AskFailedError as error:
-                self._calls.failed("update", "judge", error.label)
+                self._calls.failed("update", "judge", error)
                 return None
         if plain_words(cached) == plain_words(fresh):
             return True
@@ -74,7 +74,7 @@ class Judging:
         try:
             vector = unpack(pack((yield Embed(answer[:_EMBEDDED_CHARACTERS]))), "float32")
         except EmbeddingUnavailableError as error:
-            self._calls.failed("update", "judge", error.label)
+            self._calls.failed("update", "judge", error)
             return None
         except VectorError as error:
             self._calls.failed("update", "judge", str(error))

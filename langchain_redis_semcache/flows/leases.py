@@ -88,7 +88,7 @@ class Leases:
                         yield from self._hold(flight)
                     return found
         except RedisUnavailableError as error:
-            self._calls.failed("lookup", "redis", error.label)
+            self._calls.failed("lookup", "redis", error)
             self._flights.give_up_on(flight)
             return result
         finally:

@@ -133,16 +133,16 @@ class Core:
             if result is None:
                 result = yield from self._semantic(asked)
         except RedisUnavailableError as error:
-            result = self._unanswered(asked, error.label)
+            result = self._unanswered(asked, error)
         result.asked = asked
         return result
 
-    def _unanswered(self, asked: Asked, error: str) -> Result:
-        if error == OVERLOADED:
+    def _unanswered(self, asked: Asked, error: RedisUnavailableError) -> Result:
+        if error.label == OVERLOADED:
             return self.calls.miss(asked, OVERLOADED)
         self.search.forget()  # it may come back empty
         self.calls.failed("lookup", "redis", error)
-        foreign = error == "ForeignReply"
+        foreign = error.label == "ForeignReply"
         return self.calls.miss(asked, "foreign_reply" if foreign else "redis_unavailable")
 
     def _second_look(self, result: Result) -> Flow[Result]:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .._causes import refusal
 from .._effects import Command, ErrorReply, Flow
 from .._reporter import Reporter
 from ..entry import query
@@ -195,6 +196,7 @@ class SearchIndex:
             # Only somebody's work on the server can change this: spare the embedder for a while.
             self._off_until = time.monotonic() + RETRY_SECONDS
         self._reporter.emit(Failed(operation, "search", error))
+        self._reporter.explain("search", refusal(reply))
         return None
 
     def query(self, dimensions: int, more: tuple[str, ...] = ()) -> query.Search:

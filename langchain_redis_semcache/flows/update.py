@@ -99,11 +99,11 @@ class Store:
         except RedisUnavailableError as error:
             if error.label == OVERLOADED:
                 return Bypassed("update", OVERLOADED)
-            self._calls.failed("update", "store", error.label)
+            self._calls.failed("update", "store", error)
             return None
         refused = next((r for r in replies if isinstance(r, ErrorReply)), None)
         if refused is not None:
-            self._calls.failed("update", "store", refused.code)
+            self._calls.failed("update", "store", refused)
             return None
         self._calls.reporter.recovered("store")
         self._calls.reporter.recovered("entry")
@@ -133,11 +133,11 @@ class Store:
             yield from self._ensure(asked, vector)
             (reply,) = yield from self._calls.send(asked, [command], write=True)
         except RedisUnavailableError as error:
-            self._calls.failed("update", "vector", error.label)
+            self._calls.failed("update", "vector", error)
             return
         if isinstance(reply, ErrorReply):
             self._embeds_first = reply.code == "NOPERM"
-            self._calls.failed("update", "vector", reply.code)
+            self._calls.failed("update", "vector", reply)
             return
         self._calls.reporter.recovered("vector")
         self._scopes.add(asked.scope)

@@ -66,7 +66,7 @@ class Verification:
             approved = bool((yield ask))
             self._calls.reporter.recovered("verifier")
         except AskFailedError as error:
-            self._calls.failed("lookup", "verifier", error.label)
+            self._calls.failed("lookup", "verifier", error)
         seconds = time.perf_counter() - started
         self._calls.reporter.emit(VerifierAsked(approved, seconds, found.distance, found.entry))
         return approved
@@ -91,7 +91,7 @@ class Verification:
             command: Command = ("EVAL", script("alias"), 1, asked.key, ttl, *pairs)
             (reply,) = yield Send([command], write=True)
         except RedisUnavailableError as error:
-            self._calls.failed("update", "alias", error.label)
+            self._calls.failed("update", "alias", error)
             return
         if isinstance(reply, ErrorReply):
-            self._calls.failed("update", "alias", reply.code)
+            self._calls.failed("update", "alias", reply)

@@ -12,6 +12,7 @@ from ..errors import ConfigurationError
 from .client_channels import ThreadedChannel
 from .clients import AsyncOnly, async_links, check_clients
 from .on_loop import AsyncLink, GatheringLink, SocketChannel
+from .place import Place, place_of
 from .sync import ClientLink, SocketLink, SyncLink
 from .urls import DEFAULT_URL, by_url
 
@@ -19,8 +20,9 @@ from .urls import DEFAULT_URL, by_url
 class Links:
     """The sync link and one async link per running event loop."""
 
-    def __init__(self, sync: SyncLink, make_async: Callable[[], AsyncLink]) -> None:
+    def __init__(self, sync: SyncLink, make_async: Callable[[], AsyncLink], place: Place) -> None:
         self.sync = sync
+        self.place = place
         self._make_async = make_async
         self._per_loop: dict[asyncio.AbstractEventLoop, AsyncLink] = {}
 
@@ -67,15 +69,19 @@ def open_links(
         )
     if client is not None:
         link = ClientLink(client, workers)
+        place = place_of(client)
         if async_client is None:
-            return Links(link, lambda: GatheringLink(ThreadedChannel(link, workers)))
-        return Links(link, async_links(async_client))
+            return Links(link, lambda: GatheringLink(ThreadedChannel(link, workers)), place)
+        return Links(link, async_links(async_client), place)
     sync: SyncLink = AsyncOnly()
     if redis_url is not None:
         sync = _links_by_url(redis_url, workers, timeout).sync
-    return Links(sync, async_links(async_client))
+    return Links(sync, async_links(async_client), place_of(async_client))
 
 
 def _links_by_url(url: str, workers: Workers, timeout: float) -> Links:
     connect, aconnect = by_url(url, timeout)
-    return Links(SocketLink(connect, workers), lambda: GatheringLink(SocketChannel(aconnect)))
+    place = place_of(connect())
+    return Links(
+        SocketLink(connect, workers), lambda: GatheringLink(SocketChannel(aconnect)), place
+    )

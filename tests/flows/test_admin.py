@@ -76,12 +76,15 @@ def test_setup_without_index() -> None:
         ([EmbeddingUnavailableError("RateLimitError")], "the embedder failed: RateLimitError"),
         ([[float("nan")]], "the embedder returned no usable vector: the vector is not finite"),
         ([[1], RedisUnavailableError("TimeoutError")], "Redis did not answer: TimeoutError"),
-        ([[1], [ErrorReply("NOAUTH", "secret")]], "Redis refused PING: NOAUTH"),
-        ([[1], [1], [ErrorReply("NOPERM", "secret")]], "Redis refused FT.CREATE: NOPERM"),
+        ([[1], [ErrorReply("NOAUTH", "Log in.")]], "Redis refused PING: NOAUTH Log in."),
+        (
+            [[1], [1], [ErrorReply("NOPERM", "token=x")]],
+            "Redis refused FT.CREATE: NOPERM token=***",
+        ),
     ],
 )
 def test_setup_fails(replies: list[Any], message: str) -> None:
-    """What is wrong at set-up is said, without the server's words."""
+    """What is wrong at set-up is said, in the server's words but for credentials."""
     with pytest.raises(CacheUnavailableError) as caught:
         run(admin.setup(Lab().core), script(*replies))
     assert str(caught.value) == message
