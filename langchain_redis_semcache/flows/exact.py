@@ -56,7 +56,7 @@ class ExactLookup:
             asked, commands, ours=lambda replies: _is_entry_of(replies[0], fetched, scope, prompt)
         )
         reply, *others = replies
-        counted = others.pop() if count is not None and others else None
+        empty = count is not None and bool(others) and self._is_empty(asked, others.pop())
         if self._learning is not None and others:
             self._learning.absorb(others[0])
         if isinstance(reply, ErrorReply):
@@ -64,23 +64,28 @@ class ExactLookup:
         self._calls.reporter.recovered("redis")
         fields = _read(reply, fetched)
         if fields is None:
-            return self._alone(asked, counted)
+            return self._alone(asked, empty)
         found = Candidate(asked.key, asked.text, 0.0, None, fields)
         if fields[b"of"] is not None:
             return (yield from self._follow(asked, found))
         if fields[b"response"] is None:
-            return self._alone(asked, counted)
+            return self._alone(asked, empty)
         return (yield from self._server.serve(asked, found, "exact"))
 
-    def _alone(self, asked: Asked, counted: Any) -> Result | None:
-        """Return a miss where there is nothing in this scope that could be near."""
-        if counted is None:
-            return None
+    def _is_empty(self, asked: Asked, counted: Any) -> bool:
+        """Tell whether nothing of this scope can be near; a scope that has something is known.
+
+        Also where there is a hit: who only ever asks identical questions need not count each time.
+        """
         if self._search.is_empty(counted):
-            return self._calls.miss(asked, "no_candidate")
+            return True
         if not isinstance(counted, ErrorReply):
             self._scopes.add(asked.scope)
-        return None
+        return False
+
+    def _alone(self, asked: Asked, empty: bool) -> Result | None:
+        """Return a miss where there is nothing in this scope that could be near."""
+        return self._calls.miss(asked, "no_candidate") if empty else None
 
     def _follow(self, asked: Asked, alias: Candidate) -> Flow[Result | None]:
         target = query.text(alias.fields[b"of"])

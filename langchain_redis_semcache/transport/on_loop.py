@@ -14,7 +14,6 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import ResponseError
 
 from .._effects import Command
 from .idle import Idle
@@ -24,12 +23,12 @@ from .replies import (
     Ours,
     check,
     demoted,
-    error_reply,
     pack,
     unpack_transaction,
     unsendable,
     wire,
 )
+from .streams import Stream, opened
 
 MAX_CONNECTIONS = 4
 """Per loop. More add nothing: what waits for one is gathered into the next pipeline."""
@@ -208,84 +207,62 @@ class SocketChannel:
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect = connect
-        self._idle: Idle[Any] = Idle()
+        self._idle: Idle[Stream] = Idle()
         self._closed = False
 
     async def talk(self, jobs: list[Job], arrived: Arrived) -> None:
         began = time.monotonic()
-        connection = None
+        stream = None
         try:
-            connection = await self._sent(b"".join([job.packed for job in jobs]))
+            counts = [len(job.commands) + 2 * job.atomic for job in jobs]  # MULTI and EXEC
+            stream = await self._sent(b"".join([job.packed for job in jobs]), sum(counts))
             usable = True
-            for job in jobs:
-                replies: list[Any] = []
-                for _ in range(_count(job)):
-                    try:
-                        replies.append(await connection.read_response())
-                    except ResponseError as error:
-                        replies.append(error_reply(error))
+            for job, count in zip(jobs, counts, strict=True):
+                replies = await stream.replies(count)
                 usable = usable and not demoted(replies)
                 arrived(job, unpack_transaction(replies) if job.atomic else replies)
         except BaseException:  # a timeout is a cancellation
-            if connection is not None:
-                await connection.disconnect(nowait=True)
+            if stream is not None:
+                await stream.end()
             for other in self._idle.before(began):
-                await other.disconnect(nowait=True)
+                await other.end()
             raise
         if usable and not self._closed:
-            self._idle.put(connection)
+            self._idle.put(stream)
         else:
-            await connection.disconnect(nowait=True)
+            await stream.end()
 
     async def close(self) -> None:
         self._closed = True
         closing = []
-        while (connection := self._idle.take()) is not None:
-            closing.append(connection.disconnect())  # with TLS both sides say goodbye
+        while (stream := self._idle.take()) is not None:
+            closing.append(stream.close())
         await asyncio.gather(*closing, return_exceptions=True)
 
-    async def _sent(self, packed: bytes) -> Any:
+    async def _sent(self, packed: bytes, count: int) -> Stream:
         """Return the connection that this was sent on."""
-        while (connection := await self._established()) is not None:
+        while (stream := await self._established()) is not None:
             try:
-                await connection.send_packed_command(packed, check_health=False)
-                return connection
+                await stream.send(packed, count)
+                return stream
             except RedisConnectionError:
+                await stream.end()
                 # That it was reset while it rested shows now; what fails at once was not sent.
                 if len(packed) > _AT_ONCE:
                     raise
-        connection = await self._opened()
-        await connection.send_packed_command(packed, check_health=False)
-        return connection
-
-    async def _opened(self) -> Any:
-        connection = self._connect()
+        stream = await opened(self._connect)
         try:
-            await connection.connect()
+            await stream.send(packed, count)
         except BaseException:
-            await connection.disconnect(nowait=True)
+            await stream.end()
             raise
-        return connection
+        return stream
 
-    async def _established(self) -> Any | None:
+    async def _established(self) -> Stream | None:
         for old in self._idle.expired():
-            await old.disconnect(nowait=True)
-        while (connection := self._idle.take()) is not None:
-            if await is_silent(connection):
-                return connection
-            await connection.disconnect(nowait=True)
+            await old.end()
+        while (stream := self._idle.take()) is not None:
+            if await stream.is_silent():
+                return stream
+            await stream.end()
         return None
-
-
-async def is_silent(connection: Any) -> bool:
-    """Tell whether the next thing to arrive will be the reply to the next command."""
-    try:
-        # redis-py 8 renamed it.
-        can_read = getattr(connection, "can_read", None) or connection.can_read_destructive
-        return connection.is_connected and not await can_read()
-    except Exception:
-        return False
-
-
-def _count(job: Job) -> int:
-    return len(job.commands) + 2 * job.atomic  # MULTI and EXEC

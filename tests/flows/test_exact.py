@@ -30,6 +30,16 @@ def test_exact_hit() -> None:
     assert 0 <= lab.last.age < 60
 
 
+def test_a_hit_makes_its_scope_known() -> None:
+    """Who only ever asks identical questions has the scope's entries counted once."""
+    theirs = stocked()
+    ours = Lab(theirs.world)
+    ours.update(chat("of another model"), model="m0")  # now it knows the dimensions
+    theirs.world.requests.clear()
+    assert [ours.lookup(ASKED), ours.lookup(ASKED)] == [ANSWER, ANSWER]
+    assert ours.world.names == ["HMGET FT.AGGREGATE", "HMGET"]
+
+
 @pytest.mark.parametrize(
     "reply",
     [None, b"OK", 7, [], [None], [b"{}", b"1.0"], [None] * 5, [None, b"1.0", *[None] * 3], {}],
