@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint unit integration wheel soak clean
+.PHONY: demo test lint unit integration test-lowest docs wheel soak clean
 
 TELL := -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 VERSION := $(shell $(PYTHON) $(TELL) 2>/dev/null)
@@ -53,9 +53,23 @@ MINUTES ?= 10
 soak: $(VENV)/.dev
 	$(BIN)/python -m integration_tests.soak --minutes $(MINUTES)
 
+# The lowest versions that pyproject.toml admits, in an environment of their own.
+test-lowest: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check uv
+	$(BIN)/uv venv --quiet --clear --python $(PYTHON) $(VENV)-lowest
+	$(BIN)/uv pip install --quiet --python $(VENV)-lowest/bin/python --resolution lowest-direct \
+		--editable '.[embedded,hiredis,cli,agents,otel,prometheus]' --group test
+	$(VENV)-lowest/bin/python -m pytest tests integration_tests -q
+
+# The documentation site, in build/site; a warning, a dead link or a page without a place is an error.
+docs: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --group docs
+	$(BIN)/python docs/stage.py build/pages
+	$(BIN)/zensical build --strict --clean
+
 wheel: $(VENV)/.dev
 	$(BIN)/pip install --quiet --disable-pip-version-check build
 	$(BIN)/python -m build --outdir dist .
 
 clean:
-	rm -rf $(VENV) dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-lowest build dist .mypy_cache .pytest_cache .ruff_cache .hypothesis

@@ -130,6 +130,37 @@ def test_agent() -> None:
 def test_fastapi_app() -> None:
     """Streams are served reworded, to their own tenant, and the service says how it is."""
     lines = output_of("fastapi_app.py")
-    assert [line.split("]")[0].lstrip("[") for line in lines[:-1]] == ["LLM", "CACHE", "LLM"]
-    assert all("It is Paris." in line for line in lines[:-1])
+    assert [line.split("]")[0].lstrip("[") for line in lines[:3]] == ["LLM", "CACHE", "LLM"]
+    assert all("It is Paris." in line for line in lines[:3])
+    assert any(line.endswith('result="semantic"} 1.0') for line in lines)
     assert "'cache_at_start': True" in lines[-1]
+
+
+def test_streaming() -> None:
+    """The example of streams ends well and serves something."""
+    assert any("CACHE" in line for line in output_of("streaming.py"))
+
+
+def test_calibrate_from_logs() -> None:
+    """A threshold found in one part of a log serves the other part without a wrong answer."""
+    lines = output_of("calibrate_from_logs.py")
+    assert "distance_threshold=" in lines[1]
+    assert " 0 wrong answers" in lines[-1]
+    assert " 0 right" not in lines[-1]
+
+
+def test_two_processes() -> None:
+    """Two processes ask the model once between them, at once and one after the other."""
+    lines = [line for line in output_of("two_processes.py") if line.startswith("[process")]
+    calls = [int(line.split("]: ")[1].split()[0]) for line in lines]
+    assert len(lines) == 4
+    assert sum(calls[:2]) == 1
+    assert calls[2:] == [0, 0]
+
+
+@pytest.mark.parametrize("name", sorted(path.name for path in EXAMPLES.glob("*.py")))
+def test_examples_are_read_in_one_sitting(name: str) -> None:
+    """An example has less than 100 lines, and says first what it shows."""
+    text = (EXAMPLES / name).read_text(encoding="utf-8")
+    assert len(text.splitlines()) < 100
+    assert text.startswith('"""')
