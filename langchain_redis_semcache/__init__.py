@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .flows.doctor import Finding
     from .flows.explain import Explanation
     from .flows.health import Health
+    from .flows.shared import SharedSettings
     from .guards import DEFAULT_GUARDS, Guard
     from .policies.decision import Candidate, Decision, Policy
     from .policies.distance import DistancePolicy
@@ -51,6 +52,7 @@ __all__ = [
     "Policy",
     "RedisSemanticCache",
     "SemcacheError",
+    "SharedSettings",
     "SingleFlight",
     "Sliding",
     "Stats",
@@ -73,6 +75,7 @@ if not TYPE_CHECKING:
             "flows.doctor": ("Finding",),
             "flows.explain": ("Explanation",),
             "flows.health": ("Health",),
+            "flows.shared": ("SharedSettings",),
             "guards": ("DEFAULT_GUARDS", "Guard"),
             "policies.decision": ("Candidate", "Decision", "Policy"),
             "policies.distance": ("DistancePolicy",),

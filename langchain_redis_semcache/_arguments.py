@@ -19,6 +19,7 @@ _LOGGER = logging.getLogger("langchain_redis_semcache")
 
 T = TypeVar("T")
 
+DISABLED = "SEMCACHE_DISABLED"
 DEFAULT_NAME = "semcache"
 DEFAULT_EMBEDDING = "text-embedding-3-small"
 NEARLY_EVERYTHING = 0.5
@@ -85,6 +86,15 @@ def chosen_policy(
         if threshold >= NEARLY_EVERYTHING:
             reporter.emit(Warned("distance_threshold", f"{threshold:g} accepts nearly everything"))
     return policy
+
+
+def disabled(reporter: Reporter) -> bool:
+    """Tell whether the environment keeps the cache from being used, and say so."""
+    told = os.environ.get(DISABLED, "").strip().casefold()
+    if told in ("", "0", "false", "no", "off"):
+        return False
+    reporter.emit(Warned(DISABLED, "nothing is served or stored until the process ends"))
+    return True
 
 
 def default_threshold(embedding: str) -> float:

@@ -30,6 +30,7 @@ from .events import (
     Miss,
     Observer,
     Operation,
+    SettingsChanged,
     Stored,
     VerifierAsked,
     Waited,
@@ -52,6 +53,7 @@ _CONSEQUENCES = {
     "judge": "the audit has less to go by",
     "audit": "the audit has less to go by",
     "agreement": "neighbours vouch for fewer questions",
+    "settings": "the switch, the threshold and the ttl stay as they are",
 }
 
 
@@ -79,12 +81,22 @@ class Log:
             self._failed(event)
         elif isinstance(event, Warned):
             self._say(logging.WARNING, event, "%s: %s", event.setting, event.reason)
+        elif isinstance(event, SettingsChanged):
+            self._settings_changed(event)
         elif not _LOGGER.isEnabledFor(logging.DEBUG):
             return
         elif isinstance(event, BreakerChanged):
             self._say(logging.DEBUG, event, "%s breaker %s", event.subject, event.state)
         else:
             self._say(logging.DEBUG, event, "%s", event)
+
+    def _settings_changed(self, event: SettingsChanged) -> None:
+        told = ["switched on" if event.on else "switched off: nothing is served or stored"]
+        if event.distance_threshold is not None:
+            told.append(f"distance threshold {event.distance_threshold:g}")
+        if event.ttl is not None:
+            told.append(f"ttl {event.ttl:g} s")
+        self._say(logging.INFO, event, "%s, for all processes of this name", ", ".join(told))
 
     def _failed(self, event: Failed) -> None:
         # Consequences of a failure that was reported: a suspension, and that nothing can be

@@ -18,6 +18,7 @@ from ._checks import one_of, seconds
 from ._insight import Insight
 from ._lifetime import Lifetime, forget_after_fork
 from ._signals import let_through
+from ._switches import Switches
 from .admission import Admission, CompleteAnswers
 from .configuration import Index, Limits, SingleFlight, Sliding
 from .errors import ConfigurationError
@@ -36,7 +37,7 @@ __all__ = ["RedisSemanticCache"]
 T = TypeVar("T")
 
 
-class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
+class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, BaseCache):
     """Answer repeated and paraphrased questions from Redis instead of by the model.
 
     Nothing is connected, embedded or created by the constructor.
@@ -115,6 +116,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
             checked_embeddings,
             checked_listeners,
             chosen_policy,
+            disabled,
             joined_name,
             unknown_argument,
         )
@@ -166,6 +168,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
             mark_hits=mark_hits,
             zero_usage=usage == "zero",
             hides_namespaces=namespaces == "hidden",
+            disabled=disabled(self._reporter),
             max_question_chars=limits.question_chars,
             max_answer_bytes=limits.answer_bytes,
             create_index=index.create,

@@ -23,6 +23,7 @@ __all__ = [
     "Listener",
     "Miss",
     "Observer",
+    "SettingsChanged",
     "Stored",
     "VerifierAsked",
     "Waited",
@@ -171,6 +172,17 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """What all processes of this name share was changed, by `semcache off` for one."""
+
+    on: bool
+    """Whether answers are served and stored."""
+    distance_threshold: float | None
+    """None is what the cache was constructed with."""
+    ttl: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class Warned:
     """A setting is probably not meant: said once, when the cache is made."""
 
@@ -191,6 +203,7 @@ Event: TypeAlias = (
     | BreakerChanged
     | Waited
     | Feedback
+    | SettingsChanged
     | Warned
 )
 

@@ -214,6 +214,7 @@ class Lab:
             "signer": None,
         }
         self.core = Core(Settings(**{**chosen, **changes}), self.reporter, self.options)
+        self.core.shared.heard([None] * 4)  # no call has to ask for what is shared
 
     def lookup(self, prompt: str, model: str = MODEL, answer: Answerer | None = None) -> Any:
         return run(self.core.lookup(prompt, model), answer or self.world)

@@ -130,6 +130,20 @@ def test_no_endpoint_in_the_log(caplog: pytest.LogCaptureFixture) -> None:
     assert SECRET not in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("value", "disabled"),
+    [("1", True), ("TRUE", True), ("yes please", True), ("0", False), ("", False), (" No ", False)],
+)
+def test_disabled(value: str, disabled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`SEMCACHE_DISABLED=1` keeps a cache from being used from the start, and it is said."""
+    monkeypatch.setenv("SEMCACHE_DISABLED", value)
+    events: list[Event] = []
+    cache = make(redis_url="redis://localhost:1", listeners=[events.append])
+    assert [isinstance(event, Warned) for event in events] == [True] * disabled
+    cache.update("p", MODEL, [Generation(text="x")])
+    assert (cache.stats.bypassed == {"disabled": 1}) is disabled
+
+
 def test_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without embeddings and without a key for the default ones it is said what to do."""
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)

@@ -135,7 +135,7 @@ class Client:
         self.over = threading.Event()
 
     def execute_command(self, *command: Any, **_: Any) -> Any:
-        if self._silent:
+        if self._silent and not self.over.is_set():
             main = threading.main_thread().ident
             assert main is not None
             signal.pthread_kill(main, signal.SIGUSR1)
@@ -151,12 +151,14 @@ class Pipeline:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._commands: list[Any] = []
 
-    def execute_command(self, *_: Any, **__: Any) -> None:
+    def execute_command(self, *command: Any, **_: Any) -> None:
         """Wait for `execute`."""
+        self._commands.append(command)
 
     def execute(self, **_: Any) -> Any:
-        return self._client.execute_command("EXEC")
+        return [self._client.execute_command(*command) for command in self._commands]
 
 
 class InterruptedPolicy(DistancePolicy):

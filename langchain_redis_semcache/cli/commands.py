@@ -17,6 +17,10 @@ COMMANDS = {
     "ls": ("looking", "List entries, all or those that every filter fits."),
     "show": ("looking", "Show one entry whole."),
     "rm": ("removing", "Remove one entry, or all that every filter fits."),
+    "off": ("switching", "Stop serving and storing in all processes."),
+    "on": ("switching", "Serve and store again."),
+    "set": ("switching", "Change the threshold or the ttl for all processes."),
+    "unset": ("switching", "Go by each process's own threshold and ttl again."),
     "calibrate": ("calibrating", "Find a distance threshold from labelled questions."),
 }
 """The module, and what help says, which must not import it."""

@@ -25,6 +25,7 @@ from ..entry.vector import VectorError, pack
 from ..errors import CacheUnavailableError
 from .lookup import Core
 from .search import NO_INDEX
+from .shared import key_of
 
 BATCH = 500
 SECONDS = 10.0
@@ -51,14 +52,18 @@ def setup(core: Core) -> Flow[None]:
 
 
 def clear(core: Core) -> Flow[None]:
-    """Drop the indexes first: deleting is cheap once nothing has to be taken out of them."""
+    """Drop the indexes first: deleting is cheap once nothing has to be taken out of them.
+
+    The switch stays as it is: who empties a cache that is off does not mean to switch it on.
+    """
+    kept = key_of(core.settings.schema.root)
     for index in (yield from _indexes(core)) or ():
         yield from send([("FT.DROPINDEX", index)], tolerated=_NO_INDEX)
     core.search.forget()
     cursor = "0"
     while True:
-        cursor, keys = yield from scan(core, cursor)
-        if keys:
+        cursor, found = yield from scan(core, cursor)
+        if keys := [key for key in found if as_text(key) != kept]:
             yield from unlink(keys)
         if cursor == "0":
             return

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Unpack
 
 from .._effects import Flow
 from ..entry.stored import Entry, Filters, Wanted, check_limit
-from . import admin, entries
+from . import admin, entries, switch
 from .lookup import Core
 from .options import OptionStack
+from .shared import SharedSettings
 
 if TYPE_CHECKING:
     from langchain_core.language_models import BaseLanguageModel
@@ -57,6 +59,21 @@ class ByHand:
         self, key: str | None, dry_run: bool, **wanted: Unpack[Filters]
     ) -> Flow[list[Entry]]:
         return entries.remove(self._core, key, Wanted(**wanted), dry_run)
+
+    def share(self, **wanted: bool) -> Flow[SharedSettings]:
+        return switch.share(self._core, wanted)
+
+    def set(
+        self, distance_threshold: float | None, ttl: float | timedelta | None
+    ) -> Flow[SharedSettings]:
+        wanted = switch.wanted(distance_threshold=distance_threshold, ttl=ttl)
+        return switch.share(self._core, wanted)
+
+    def unset(self, names: Sequence[str]) -> Flow[SharedSettings]:
+        return switch.share(self._core, switch.unwanted(names))
+
+    def settings(self) -> Flow[SharedSettings]:
+        return switch.settings(self._core)
 
     # Few ask for these: they are imported then.
 

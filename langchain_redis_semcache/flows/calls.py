@@ -62,6 +62,7 @@ class Settings:
     parameters: Parameters = PLAIN
     zero_usage: bool = False
     """Hits report no tokens."""
+    disabled: bool = False
 
 
 class Calls:

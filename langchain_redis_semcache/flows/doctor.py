@@ -20,6 +20,7 @@ from ..errors import CacheUnavailableError
 from .admin import scan, send
 from .lookup import Core
 from .serve import CLOCK_SKEW
+from .switch import settings
 
 Health = Literal["ok", "note", "problem"]
 PINGS = 5
@@ -45,6 +46,7 @@ def doctor(core: Core) -> Flow[list[Finding]]:
         findings.append((yield from _clock()))
         findings.append(_user((yield from _ask("ACL", "WHOAMI"))))
         counted = yield from _entries(core)
+        findings.append((yield from _shared(core)))
         findings.append(_memory((yield from _ask("INFO")), counted))
         findings.append(_stored(counted))
         findings += yield from _search(core, counted)
@@ -97,6 +99,25 @@ def _clock() -> Flow[Finding]:
     if abs(apart) > CLOCK_SKEW:
         return Finding("clock", "problem", f"{says}: ages are wrong, set one of them right")
     return Finding("clock", "note" if abs(apart) > SKEWED else "ok", says)
+
+
+def _shared(core: Core) -> Flow[Finding]:
+    try:
+        told = yield from settings(core)
+    except CacheUnavailableError as error:
+        return Finding("settings", "problem", str(error))
+    changed = []
+    if told.distance_threshold is not None:
+        changed.append(f"distance threshold {told.distance_threshold:g}")
+    if told.ttl is not None:
+        changed.append(f"ttl {told.ttl:g} s")
+    if not told.on:
+        says = "SWITCHED OFF for all processes: nothing is served or stored until `semcache on`"
+        return Finding("settings", "problem", "; ".join([says, *changed]))
+    if changed:
+        changed[0] = f"set for all processes until `semcache unset`: {changed[0]}"
+        return Finding("settings", "note", ", ".join(changed))
+    return Finding("settings", "ok", "on; threshold and ttl are those of each constructor")
 
 
 def _user(reply: Any) -> Finding:

@@ -20,6 +20,7 @@ from .calls import Asked, Calls, Result
 from .scopes import KnownScopes
 from .search import SearchIndex
 from .serve import Server
+from .shared import Shared
 
 
 class ExactLookup:
@@ -31,6 +32,7 @@ class ExactLookup:
         server: Server,
         search: SearchIndex,
         scopes: KnownScopes,
+        shared: Shared,
         fields: tuple[str, ...],
         learning: Learning | None,
     ) -> None:
@@ -38,6 +40,7 @@ class ExactLookup:
         self._server = server
         self._search = search
         self._scopes = scopes
+        self._shared = shared
         self._learning = learning
         self._fields = ("response", "created_at", "of", "scope", "prompt", *fields)
 
@@ -51,11 +54,17 @@ class ExactLookup:
         count = None if known else self._search.count(asked.scope)
         if count is not None:
             commands.append(count)
+        asking = self._shared.due()
+        commands += asking
         scope, prompt = raw(asked.scope), raw(asked.text)
         replies = yield from self._calls.send(
             asked, commands, ours=lambda replies: _is_entry_of(replies[0], fetched, scope, prompt)
         )
         reply, *others = replies
+        if asking and len(replies) == len(commands):
+            self._shared.heard(others.pop())
+            if (closed := self._shared.closed("lookup")) is not None:
+                return Result(None, closed)
         empty = count is not None and bool(others) and self._is_empty(asked, others.pop())
         if self._learning is not None and others:
             self._learning.absorb(others[0])

@@ -68,7 +68,6 @@ def explain(core: Core, options: OptionStack, prompt: str, llm_string: str) -> F
         reason = event.reason
     if asked is None:
         return Explanation(decision, reason)
-    limit = current.distance_threshold
     return Explanation(
         decision=decision,
         reason=reason,
@@ -77,7 +76,7 @@ def explain(core: Core, options: OptionStack, prompt: str, llm_string: str) -> F
         scope=asked.scope,
         entry=asked.key,
         model=asked.model,
-        threshold=core.settings.policy.distance_threshold if limit is None else limit,
+        threshold=core.threshold(current),
         candidates=tuple(result.judged),
         audit_share=_audit_share(core, event),
     )

@@ -23,7 +23,7 @@ from .._effects import (
     Send,
     as_text,
 )
-from ..events import Hit, Waited
+from ..events import Bypassed, Hit, Waited
 from .calls import Asked, Calls, Result
 from .exact import ExactLookup
 from .flights import Flight, Flights
@@ -81,6 +81,8 @@ class Leases:
                 delay = min(LONGEST_POLL, delay * 1.5)
                 asked.riding = self.claim(asked.key)
                 found = yield from self._exact.look(asked)
+                if found is not None and isinstance(found.event, Bypassed):
+                    return found  # switched off meanwhile
                 if found is not None and isinstance(found.event, Hit):
                     landed = True
                     self._flights.stored(asked.key)

@@ -33,6 +33,7 @@ from .options import CallOptions, OptionStack, read_now
 from .scopes import KnownScopes
 from .search import SearchIndex, read_size
 from .serve import OTHER_DOCUMENTS, Server
+from .shared import Shared
 from .together import Together
 from .update import Store
 from .verify import Verification
@@ -71,14 +72,16 @@ class Core:
         create = settings.create_index
         self.search = SearchIndex(settings.schema, reporter, create, tuple(searched), count)
         self._scopes = KnownScopes()
+        self.shared = Shared(self.calls)
+        known = self._scopes, self.shared
         self._exact = ExactLookup(
-            self.calls, self._server, self.search, self._scopes, tuple(fields), self.learning
+            self.calls, self._server, self.search, *known, tuple(fields), self.learning
         )
         self.together: Together | None = None
         if settings.single_flight is not None:
             self.together = Together(self.calls, self._exact, settings.single_flight)
         flights = None if self.together is None else self.together.flights
-        self._store = Store(self.calls, self.embedding, self.search, self._scopes, flights)
+        self._store = Store(self.calls, self.embedding, self.search, *known, flights)
         self._reporter = reporter
         self._options = options
 
@@ -123,6 +126,10 @@ class Core:
         """Find the answer to a call; the event says why there is or is none."""
         if not options.lookup:
             return Result(None, Bypassed("lookup", options.reason))
+        if (closed := self.shared.closed("lookup")) is not None:
+            if asking := self.shared.due():
+                yield Later(self.shared.ask(asking))  # nobody waits for what Redis takes to say
+            return Result(None, closed)
         asked = yield from self.calls.read("lookup", prompt, llm_string, options)
         if isinstance(asked, (Bypassed, Miss)):
             return Result(None, asked)
@@ -182,8 +189,7 @@ class Core:
         vector = yield from self.embedding.vector("lookup", asked)
         if vector is None:
             return miss(OVERLOADED if asked.overloaded else "embedding_failed")
-        limit = asked.options.distance_threshold
-        threshold = self.settings.policy.distance_threshold if limit is None else limit
+        threshold = self.threshold(asked.options)
         send = partial(self.calls.send, asked)
         more = self._server.wanted(asked)
         nearest = yield from self.search.nearest(send, asked.scope, vector, more)
@@ -203,6 +209,12 @@ class Core:
         if result is None and self._agreeing is not None:
             result = yield from self._agreeing.serve(asked, judged)
         return self._refused(asked, judged) if result is None else result
+
+    def threshold(self, options: CallOptions) -> float:
+        """Return the distance threshold of a call: its own, the shared one or the policy's."""
+        if options.distance_threshold is not None:
+            return options.distance_threshold
+        return self.shared.threshold(self.settings.policy.distance_threshold)
 
     def _judge(
         self,

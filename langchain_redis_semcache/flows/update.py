@@ -26,6 +26,7 @@ from .flights import Flights
 from .options import CallOptions
 from .scopes import KnownScopes
 from .search import SearchIndex
+from .shared import Shared
 
 
 class Store:
@@ -37,6 +38,7 @@ class Store:
         embedding: Embedding,
         search: SearchIndex,
         scopes: KnownScopes,
+        shared: Shared,
         flights: Flights | None = None,
     ) -> None:
         self._calls = calls
@@ -44,6 +46,7 @@ class Store:
         self._settings = calls.settings
         self._search = search
         self._scopes = scopes
+        self._shared = shared
         self._flights = flights
         self._embeds_first = False
         """Scripts are refused: a vector has to be stored with its entry."""
@@ -74,6 +77,10 @@ class Store:
         refusal = self._settings.admission(asked.text, generations)
         if refusal is not None:
             return Bypassed("update", refusal)
+        if self._shared.is_stale():  # the model took its time, and nobody asked meanwhile
+            yield from self._shared.ask(self._shared.due())
+        if (closed := self._shared.closed("update")) is not None:
+            return closed
         try:
             data = yield Work(lambda: encode(generations), _size(generations))
         except EncodeError:
@@ -177,7 +184,8 @@ class Store:
         return added
 
     def _lifetime(self, asked: Asked) -> int | None:
-        ttl = self._settings.ttl if asked.options.ttl is None else asked.options.ttl
+        own = asked.options.ttl
+        ttl = self._shared.ttl(self._settings.ttl) if own is None else own
         return None if ttl is None else max(1, int(ttl * 1000))
 
     def _entry(self, asked: Asked, fields: Mapping[bytes, bytes]) -> list[Command]:

@@ -33,6 +33,7 @@ def server(**changes: Any) -> Callable[[Request], list[Any]]:
         "INFO": info(),
         "SCAN": [b"0", [*(key.encode() for key in KEYS), b"app::audit:x"]],
         "PTTL": 1000,
+        "HMGET": [None] * 4,
         "FT._LIST": [INDEX.encode(), b"other::x:2:hnsw"],
         "FT.INFO": [b"num_docs", b"4", b"hash_indexing_failures", 0],
         **changes,
@@ -65,11 +66,31 @@ def test_healthy() -> None:
     """Where all is well, everything is ok and says what it is."""
     told = {one.subject: one for one in found()}
     assert {one.health for one in told.values()} == {"ok"}
-    assert list(told) == ["reachable", "clock", "user", "memory", "entries", "search", "index"]
+    assert {"reachable", "clock", "user", "memory", "entries", "search", "index"} < told.keys()
     assert told["user"].says == "default"
+    assert told["settings"].says == "on; threshold and ttl are those of each constructor"
     assert told["memory"].says == "500 B of 1 kB used, allkeys-lru"
     assert told["entries"].says == "4 of one embedding model, 100% with a ttl"
     assert told["index"].says == f"{INDEX}, this embedder's: 2 dimensions, hnsw, 4 entries"
+
+
+@pytest.mark.parametrize(
+    ("stored", "health", "says"),
+    [
+        ([b"app", b"0", None, None], "problem", "SWITCHED OFF for all processes"),
+        (
+            [b"app", b"1", b"0.1", b"60"],
+            "note",
+            "semcache unset`: distance threshold 0.1, ttl 60 s",
+        ),
+        ([b"app", b"maybe", None, None], "problem", "makes no sense"),
+    ],
+)
+def test_settings(stored: list[Any], health: str, says: str) -> None:
+    """What was changed for all processes is said, and that it cannot be read."""
+    told = of("settings", HMGET=stored)
+    assert told.health == health
+    assert says in told.says
 
 
 def test_decoded() -> None:
