@@ -172,4 +172,7 @@ _ELSEWHERE = {
     "skip_time_sensitive": "admission=CompleteAnswers(skip_time_sensitive=True)",
     "vector_type": "index=Index(vector='float16')",
     "verifier": "policy=Verified(DistancePolicy(0.15), verifier)",
+    "verify": "policy=Verified(DistancePolicy(0.15), verifier, background=True)",
+    "verify_between": "policy=Verified(DistancePolicy(0.15), verifier, between=(0.05, 0.25))",
+    "verify_timeout": "policy=Verified(DistancePolicy(0.15), verifier, timeout=5)",
 }

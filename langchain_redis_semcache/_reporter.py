@@ -327,4 +327,5 @@ class _Around:
 
 def _raised(error: Exception) -> None:
     let_through(error)
-    _LOGGER.debug("semcache: a listener raised", exc_info=True)
+    extra = {"semcache_event": "ListenerRaised", "semcache_error": type(error).__name__}
+    _LOGGER.debug("semcache: a listener raised", exc_info=True, extra=extra)

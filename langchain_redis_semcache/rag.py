@@ -25,7 +25,7 @@ from .question.canonical import canonical
 __all__ = ["KeyedPrompt", "keyed"]
 
 Inputs = dict[str, Any]
-_LOG = logging.getLogger("langchain_redis_semcache")
+_LOGGER = logging.getLogger("langchain_redis_semcache")
 # No template holds a NUL, and what stands in for a variable is the same in every process.
 _STAND_IN = "\0{}\0"
 
@@ -143,7 +143,13 @@ class KeyedPrompt(Runnable[Inputs, PromptValue]):
         except Exception as error:
             let_through(error)
             # Which of the application's functions it was, its traceback says; no text of a user.
-            _LOG.warning("keyed_failed", extra={"error": type(error).__name__})
+            kind = type(error).__name__
+            _LOGGER.warning(
+                "semcache: a function given to keyed() failed (%s); the call is served to an "
+                "identical one only",
+                kind,
+                extra={"semcache_event": "KeyedFailed", "semcache_error": kind},
+            )
             found = [None] * (len(messages) - 1) + [marks.unsealed()]
         return ChatPromptValue(messages=list(map(_with, messages, found)))
 

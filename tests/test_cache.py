@@ -68,6 +68,7 @@ NONSENSE: list[tuple[dict[str, Any], str]] = [
     ({"embedding": None}, "no argument embedding=; write embeddings="),
     ({"score_threshold": 0.2}, "no argument score_threshold=; write distance_threshold="),
     ({"redis_timeout": 1}, r"write limits=Limits\(redis=0.5\)"),
+    ({"verify_between": (0, 1)}, r"write policy=Verified\(.*between="),
     ({"colour": 1}, "no argument colour="),
     ({"listeners": print}, r"listeners=\[listener\]"),
     ({"listeners": [1]}, "callable with an event"),

@@ -112,7 +112,8 @@ def test_functions_that_fail(changes: Any, caplog: pytest.LogCaptureFixture) -> 
     with caplog.at_level(logging.WARNING):
         one = asked(a_prompt(**changes))
     assert (one.text, one.exact_only) == ("Paris is big.\nCapital of France?", "unsealed_question")
-    assert [record.message for record in caplog.records] == ["keyed_failed"]
+    (record,) = caplog.records
+    assert record.__dict__["semcache_event"] == "KeyedFailed"
     assert "secret" not in caplog.text
 
 

@@ -103,6 +103,21 @@ def test_functions_are_small() -> None:
     _only({f"{m}:{function.name}" for m in MODULES for function in _long(m)}, LONG_FUNCTIONS)
 
 
+def test_log_lines_are_for_programs_too() -> None:
+    """Whatever is logged names its event in `extra`, beside the sentence for people."""
+    silent = [
+        f"{name}:{node.lineno}"
+        for name in MODULES
+        for node in ast.walk(_parsed(name))
+        if isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and ast.unparse(node.func.value).upper().endswith(("_LOGGER", "_LOG"))
+        and node.func.attr in {"debug", "info", "warning", "error", "exception", "log"}
+        and "extra" not in {keyword.arg for keyword in node.keywords}
+    ]
+    assert silent == []
+
+
 def test_tests_mirror_the_package() -> None:
     """A module's test has its name and its place, and no test has the name of what is gone."""
     named = {_test_of(name): name for name in MODULES if not name.endswith("__init__.py")}

@@ -120,9 +120,12 @@ def identifiers(asked: str, cached: str, /) -> float:
 def _versions(only_a: set[str], only_b: set[str]) -> bool:
     """Whether a name with a number is in the other text with a letter more: GPT-4/GPT-4o."""
     a, b = ({w.strip(_PUNCTUATION).casefold() for w in words} for words in (only_a, only_b))
-    version = _patterns().version
-    stems_a, stems_b = ({m[1] for w in words if (m := version.fullmatch(w))} for words in (a, b))
-    return not stems_a.isdisjoint(b) or not stems_b.isdisjoint(a)
+    return not _without_letter(a).isdisjoint(b) or not _without_letter(b).isdisjoint(a)
+
+
+def _without_letter(words: set[str]) -> set[str]:
+    matches = map(_patterns().version.fullmatch, words)
+    return {match[1] for match in matches if match is not None}
 
 
 def _quotations(raw: str) -> set[str]:

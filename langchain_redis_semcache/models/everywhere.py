@@ -102,5 +102,10 @@ def _view(model: BaseChatModel, core_asks: bool) -> BaseChatModel:
             "semcache: %s cannot be streamed from the cache (%s); its streams go by the model",
             type(model).__name__,
             type(error).__name__,
+            extra={
+                "semcache_event": "NotStreamed",
+                "semcache_model": type(model).__name__,
+                "semcache_error": type(error).__name__,
+            },
         )
         return model

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Literal
 
 from langchain_core.messages import BaseMessage, HumanMessage
@@ -16,6 +15,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from . import marks
 from .canonical import canonical, sorted_json, strict_json, string_at
 from .digest import digest
+from .remembered import Remembered
 
 ContextMode = Literal["full", "system", "none"]
 QuestionHook = Callable[[list[BaseMessage]], "tuple[str, Hashable] | None"]
@@ -124,12 +124,15 @@ def _read_usual(prompt: str, context: ContextMode) -> Question | None:
         return None
     if end + len(_END) != len(prompt):
         return None
-    before = _context_before(prompt[:start], context)
+    earlier = prompt[:start]
+    before = _contexts.of(lambda: _context_before(earlier, context), earlier, context)
     return None if before is None else Question(text, before)
 
 
 # System prompts are few, and a conversation that goes on loses nothing: it is parsed once.
-@lru_cache(maxsize=256)
+_contexts: Remembered[str | None] = Remembered()
+
+
 def _context_before(earlier: str, context: ContextMode) -> str | None:
     """Return the context of a text behind these messages, or None where they are none."""
     messages = _load(f'{earlier}{_HUMAN}"{_END}')

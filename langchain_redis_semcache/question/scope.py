@@ -18,7 +18,7 @@ from typing import Any
 from .canonical import strict_json_start
 from .digest import digest
 from .parameters import PLAIN, Parameters, is_known
-from .prompt import REMEMBERED_CHARS
+from .remembered import Remembered
 
 _MODEL_KEYS = ("model_name", "model", "model_id", "azure_deployment", "deployment_name", "repo_id")
 # A string among plain data: anything may stand in it. An apostrophe in a repr begins none.
@@ -29,8 +29,6 @@ _STRING = re.compile(
 # it was made.
 _INDISTINCT = re.compile(r"\b0x[0-9a-fA-F]|<locals>")
 _TRIES = 5
-_REMEMBERED = 256
-"""Models of one application, at most: it uses few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,17 +52,7 @@ def scope(embedding_id: str, namespace: str, model_identity: str, way: str, cont
 
 def read_model(llm_string: str, declared: Parameters = PLAIN) -> Model:
     """Normalise the `llm_string` of a chat model, a completion model or anything else."""
-    if len(llm_string) <= REMEMBERED_CHARS:
-        return _read_short(llm_string, declared)
-    # Tools are bound: what they mean is worth remembering, the string is not worth keeping.
-    key = digest(llm_string, declared.identity)
-    model = _long.get(key)
-    if model is None:
-        model = _read(llm_string, declared)
-        if len(_long) >= _REMEMBERED:
-            _long.clear()
-        _long[key] = model
-    return model
+    return _models.of(lambda: _read(llm_string, declared), llm_string, declared.identity)
 
 
 def _read(llm_string: str, declared: Parameters) -> Model:
@@ -88,8 +76,7 @@ def _read(llm_string: str, declared: Parameters) -> Model:
     return _model(("object", _canonical(node), params), {**fields, **dict(pairs or ())}, distinct)
 
 
-_read_short = lru_cache(maxsize=_REMEMBERED)(_read)
-_long: dict[str, Model] = {}
+_models: Remembered[Model] = Remembered()
 
 
 def _model(identity: tuple[str, ...], fields: dict[str, Any], distinct: bool) -> Model:

@@ -10,7 +10,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import suppress
 from typing import Any, Protocol
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -67,9 +66,8 @@ class GatheringLink:
         self._scheduled = False
         self._unanswered: set[Job] = set()
         self._alarm: asyncio.TimerHandle | None = None
-        self._lifetime = self._until_shutdown()
-        with suppress(StopIteration):  # which its first step, without a wait in it, ends with
-            self._lifetime.__anext__().send(None)
+        # Before anything is sent, as that happens in the next tick too.
+        self._lifetime = self._loop.create_task(_begun(self._until_shutdown()))
 
     def exchange(
         self, commands: Sequence[Command], atomic: bool, budget: Budget, ours: Ours = None
@@ -191,6 +189,12 @@ class GatheringLink:
             await self.close()
 
 
+async def _begun(life: AsyncGenerator[None, None]) -> AsyncGenerator[None, None]:
+    """Begin what ends when the loop does: a generator that was never asked is not closed."""
+    await anext(life)
+    return life
+
+
 Arrived = Callable[[Job, Sequence[Any]], None]
 
 
@@ -214,7 +218,7 @@ class SocketChannel:
         began = time.monotonic()
         stream = None
         try:
-            counts = [len(job.commands) + 2 * job.atomic for job in jobs]  # MULTI and EXEC
+            counts = [len(wire(job.commands, job.atomic)) for job in jobs]
             stream = await self._sent(b"".join([job.packed for job in jobs]), sum(counts))
             usable = True
             for job, count in zip(jobs, counts, strict=True):

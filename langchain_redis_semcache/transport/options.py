@@ -24,7 +24,7 @@ _FREE = frozenset(
 )
 
 
-def refuse_others(names: Iterable[str]) -> None:
+def refuse_others(scheme: str, names: Iterable[str]) -> None:
     """Refuse options that would be overridden or are unknown.
 
     Those that nobody knows are not quoted: they may be part of a password with a "?" in it.
@@ -40,6 +40,11 @@ def refuse_others(names: Iterable[str]) -> None:
         raise ConfigurationError(
             f"redis_url has an option other than {', '.join(sorted(_FREE))} and ssl_...; "
             "write e.g. redis://host:6379/0?client_name=app, with special characters %-encoded"
+        )
+    if not scheme.startswith("rediss") and any(name.startswith("ssl_") for name in given):
+        raise ConfigurationError(
+            "redis_url has ssl_... options, and there is no TLS without rediss:// (or "
+            "rediss+sentinel://); write e.g. rediss://host:6379/0?ssl_ca_certs=/path/ca.pem"
         )
 
 

@@ -40,7 +40,7 @@ def by_sentinel(url: str, timeout: float) -> tuple[Callable[[], Any], Callable[[
             sentinel_options[name.removeprefix("sentinel_")] = value
         else:
             rest.append((name, value))
-    refuse_others(name for name, _ in rest)
+    refuse_others(parts.scheme, (name for name, _ in rest))
     options = _data_options(parts.netloc.rpartition("@")[0], rest) | {"db": db}
     options |= insisted(timeout, options)
     tls = parts.scheme.startswith("rediss")

@@ -48,7 +48,7 @@ def by_url(url: str, timeout: float) -> tuple[Callable[[], Any], Callable[[], An
 
 def _directly(url: str, timeout: float) -> tuple[Callable[[], Any], Callable[[], Any]]:
     parts = urlsplit(url)
-    refuse_others(name for name, _ in parse_qsl(parts.query))
+    refuse_others(parts.scheme, (name for name, _ in parse_qsl(parts.query)))
     if parts.scheme != "unix" and parts.path.strip("/"):
         int(parts.path.strip("/"))  # redis-py takes database 0 where this is no number
     pool = redis.ConnectionPool.from_url(url)

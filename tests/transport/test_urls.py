@@ -91,6 +91,13 @@ def test_bad_urls(url: str) -> None:
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
+@pytest.mark.parametrize("url", ["redis://host", "redis+sentinel://a/b", "unix:///tmp/r.sock"])
+def test_tls_options_without_tls(url: str) -> None:
+    """Options of TLS on a plain connection are refused with the scheme that they are for."""
+    with pytest.raises(ConfigurationError, match=r"redis_url .* rediss://host:6379"):
+        by_url(f"{url}?ssl_cert_reqs=none", 0.5)
+
+
 @pytest.mark.parametrize(
     "scheme", ["redis://host", "unix:///tmp/redis.sock", "redis+sentinel://a/b"]
 )
