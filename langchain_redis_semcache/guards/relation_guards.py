@@ -14,6 +14,7 @@ from .wording import edits, stem
 __all__ = ["direction", "negation", "opposites"]
 
 _EDITED_WORDS = 4  # words besides the negation that may differ between a question and its denial
+_AROUND = 6  # words around a question that has its parts exchanged
 _ONE_EACH = 2
 _BESIDE = frozenset(("to", "of", "be", "from", "with"))
 _RELATED = 0.4  # likeness below which two opposite words need not be about the same thing
@@ -153,12 +154,28 @@ def _ends(text: Text) -> tuple[set[str], set[str]]:
 
 
 def _exchanged(a: Text, b: Text) -> bool:
-    """Whether the texts are "x m y" and "y m x" within the same words before and after."""
-    if len(a.words ^ b.words) > 6:
+    """Whether the texts are "x m y" and "y m x" within the same words before and after.
+
+    Around one of them there may be more that is empty: "I would like to know: ...", "... Thanks!"
+    """
+    if len(a.words ^ b.words) > _AROUND:
         return False
-    left, right = _laid_out(a), _laid_out(b)
-    if len(left) != len(right) or left == right:
-        return False
+    shorter, longer = sorted((_laid_out(a), _laid_out(b)), key=len)
+    more = len(longer) - len(shorter)
+    if not more:
+        return shorter != longer and _crossed(shorter, longer, a.lexicon.symmetric)
+    empty = a.lexicon.stopwords | a.lexicon.courtesies
+    for start in range(more + 1 if more <= _AROUND else 0):
+        end = start + len(shorter)
+        if empty.issuperset(longer[:start] + longer[end:]):
+            inner = longer[start:end]
+            if inner != shorter and _crossed(shorter, inner, a.lexicon.symmetric):
+                return True
+    return False
+
+
+def _crossed(left: list[str], right: list[str], symmetric: frozenset[str]) -> bool:
+    """Whether two parts have changed places in two texts of one length, and nothing else."""
     start, end = 0, len(left)
     while left[start] == right[start]:
         start += 1
@@ -169,7 +186,7 @@ def _exchanged(a: Text, b: Text) -> bool:
         for y in range(1, min(5, len(left) - x + 1)):
             middle = left[x:-y]
             if right == left[-y:] + middle + left[:x]:
-                return not a.lexicon.symmetric.issuperset(middle)
+                return not symmetric.issuperset(middle)
     return False
 
 

@@ -48,6 +48,8 @@ VETOED: Table = {
         ("did Arsenal beat Chelsea", "did Chelsea beat Arsenal"),
         ("is the moon bigger than mercury", "is mercury bigger than the moon"),
         ("can my dog catch a cold from me?", "can I catch a cold from my dog?"),
+        ("Did Ajax beat Lyon?", "Did Lyon beat Ajax? Thanks!"),
+        ("please tell me: why did Sparta attack Athens", "why did Athens attack Sparta"),
     ],
 }
 
