@@ -22,7 +22,6 @@ import argparse
 import json
 import os
 import platform
-import random
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
@@ -31,12 +30,11 @@ from typing import Any, NamedTuple
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
-from audit import STREAMS, Stream, prepared, read
+from audit import FALSE_YES, MISSES, STREAMS, Groups, Stream, decided, prepared, read
 from guards import MODELS, Embed, kept, rows, version
 
 from langchain_redis_semcache.guards import DEFAULT_GUARDS
 from langchain_redis_semcache.policies import Agreement, Candidate, DistancePolicy, Policy, Verified
-from langchain_redis_semcache.policies.agreement import Witness, groups
 from langchain_redis_semcache.policies.decision import Doubtful
 
 HERE = Path(__file__).parent
@@ -46,7 +44,6 @@ NEAR = (0.05, 0.10, 0.12)
 UP_TO = (0.2, 0.3, 0.4)
 WITNESSES = (2, 3)
 BANDS = ((0.08, 0.25), (0.08, 0.30), (0.08, 0.40))
-MISSES, FALSE_YES = 0.10, 0.05
 WORDINGS = ("{}", "Please tell me: {}", "{} Thanks!", "I would like to know: {}")
 
 
@@ -60,50 +57,35 @@ class Played(NamedTuple):
 
 
 class Cache:
-    """The entries of one run, their groups, and a judge that errs."""
+    """The entries of one run, and their groups."""
 
     def __init__(self, stream: Stream, policy: Policy) -> None:
         self._stream, self._policy = stream, policy
         self._looked_at = policy.candidates if isinstance(policy, Agreement) else 4
-        self._dice = random.Random(0)
         self.stored: set[int] = set()
-        self.groups: dict[str, str] = {}
-        self.comparisons = 0
+        self.groups = Groups(stream)
 
     def ask(self, asked: int) -> tuple[int | None, list[Candidate]]:
         """Return the entry that is served, if any, and the witnesses otherwise."""
-        witnesses: list[Candidate] = []
         near = [(n, d) for n, d in self._stream.near[asked] if n in self.stored]
-        for number, distance in near[: self._looked_at]:
-            fields = {b"group": self.groups.get(str(number), "")}
-            question = self._stream.questions[number]
-            candidate = Candidate(str(number), question, distance, None, fields)
-            text = self._stream.questions[asked]
-            decision = self._policy.decide(text, candidate, self._policy.distance_threshold)
-            if decision.accepted:
-                return number, []
+        candidates = [
+            Candidate(str(n), self._stream.questions[n], d, None, self.groups.fields(n))
+            for n, d in near[: self._looked_at]
+        ]
+        text = self._stream.questions[asked]
+        for one in candidates if isinstance(self._policy, Verified) else ():
+            decision = self._policy.decide(text, one, self._policy.distance_threshold)
             if isinstance(decision, Doubtful):
-                self.comparisons += 1
-                return (number if self._says(asked, candidate) else None), []
-            if isinstance(decision, Witness):
-                witnesses.append(candidate)
-        if isinstance(self._policy, Agreement):
-            agreed = self._policy.agreed(witnesses)
-            if agreed is not None:
-                return int(agreed.entry), []
-        return None, witnesses
+                return (int(one.entry) if self.groups.says(asked, one) else None), []
+            if decision.accepted:
+                return int(one.entry), []
+        found, witnesses = decided(self._policy, text, candidates)
+        return (None if found is None else int(found[0].entry)), witnesses
 
     def store(self, asked: int, witnesses: Sequence[Candidate]) -> None:
         self.stored.add(asked)
         if isinstance(self._policy, Agreement):
-            chosen = self._policy.to_compare(witnesses)
-            self.comparisons += len(chosen)
-            self.groups.update(groups(str(asked), [c for c in chosen if self._says(asked, c)]))
-
-    def _says(self, asked: int, candidate: Candidate) -> bool:
-        clusters = self._stream.clusters
-        equal = clusters[int(candidate.entry)] == clusters[asked]
-        return self._dice.random() >= MISSES if equal else self._dice.random() < FALSE_YES
+            self.groups.join(asked, self._policy.to_compare(witnesses))
 
 
 def play(stream: Stream, policy: Policy, answered: int = 0) -> Played:
@@ -118,7 +100,7 @@ def play(stream: Stream, policy: Policy, answered: int = 0) -> Played:
             cache.store(asked, witnesses)
     count = len(stream.questions) - answered
     precision = right / max(1, right + wrong)
-    return Played(right / count, wrong / count, precision, cache.comparisons / count)
+    return Played(right / count, wrong / count, precision, cache.groups.comparisons / count)
 
 
 def pairs(path: Path, embed: Embed) -> tuple[Stream, int]:
@@ -149,7 +131,8 @@ def worst_case(embed: Embed, policy: Policy) -> int:
         texts = [*wordings, row["q2"]]
         cache = Cache(prepared(texts, ["a"] * 4 + ["b"], embed), policy)
         cache.stored = set(range(4))
-        cache.groups = {str(n): "0" for n in range(4)}
+        for number in range(4):
+            cache.groups.name(number, "0")
         found, _ = cache.ask(4)
         served += found is not None
     return served

@@ -37,7 +37,15 @@ import numpy as np
 from guards import MODELS, Embed, kept, version
 
 from langchain_redis_semcache.guards import DEFAULT_GUARDS, Guard, objection
-from langchain_redis_semcache.policies import AuditPolicy, Candidate, DistancePolicy, Policy
+from langchain_redis_semcache.policies import (
+    Agreement,
+    AuditPolicy,
+    Candidate,
+    DistancePolicy,
+    Policy,
+)
+from langchain_redis_semcache.policies.agreement import Witness, groups
+from langchain_redis_semcache.policies.decision import is_compared
 
 HERE = Path(__file__).parent
 STREAMS = ("banking77", "clinc150")
@@ -45,6 +53,7 @@ BOUNDS = (0.01, 0.02, 0.05)
 REACH = 0.4
 NEIGHBOURS = 80
 LOOKED_AT = 8
+MISSES, FALSE_YES = 0.10, 0.05  # of the judge that groups neighbours
 STATIC = [round(0.01 * n, 2) for n in range(1, 40)]
 
 
@@ -93,48 +102,95 @@ def prepared(questions: list[str], clusters: list[str], embed: Embed) -> Stream:
     return Stream(questions, clusters, near, {"all": remembered})
 
 
+class Groups:
+    """Which entries were answered alike, by a judge that errs."""
+
+    def __init__(self, stream: Stream) -> None:
+        self._stream = stream
+        self._dice = random.Random(0)
+        self._named: dict[str, str] = {}
+        self.comparisons = 0
+
+    def name(self, number: int, group: str) -> None:
+        self._named[str(number)] = group
+
+    def fields(self, number: int) -> dict[bytes, str]:
+        return {b"group": self._named.get(str(number), "")}
+
+    def says(self, asked: int, candidate: Candidate) -> bool:
+        self.comparisons += 1
+        clusters = self._stream.clusters
+        equal = clusters[int(candidate.entry)] == clusters[asked]
+        return self._dice.random() >= MISSES if equal else self._dice.random() < FALSE_YES
+
+    def join(self, asked: int, chosen: Sequence[Candidate]) -> None:
+        equal = [one for one in chosen if self.says(asked, one)]
+        self._named.update(groups(str(asked), equal))
+
+
 def play(stream: Stream, order: Sequence[int], policy: Policy, sensitivity: float = 1.0) -> Played:
     """Play a stream; the judge calls this share of the right answers right, and all wrong wrong."""
-    chance = random.Random(len(order))
-    questions, clusters = stream.questions, stream.clusters
+    chance, groups_of = random.Random(len(order)), Groups(stream)
+    agreement = policy if isinstance(policy, Agreement) else None
+    audit: Any = agreement.learner if agreement else policy
+    learns = isinstance(audit, AuditPolicy)
     half = len(order) // 2
     stored: set[int] = set()
     radius: dict[int, float] = {}
     hits = wrong = audits = judged = 0
     for place, asked in enumerate(order):
-        hit = False
-        candidates = [(n, d) for n, d in stream.near[asked] if n in stored][:LOOKED_AT]
-        for cached, distance in candidates:
-            candidate = Candidate(str(cached), questions[cached], distance, radius.get(cached))
-            decision = policy.decide(questions[asked], candidate, policy.distance_threshold)
-            right = clusters[asked] == clusters[cached]
-            if isinstance(policy, AuditPolicy) and decision.accepted and policy.audits():
+        near = [(n, d) for n, d in stream.near[asked] if n in stored]
+        candidates = [
+            Candidate(str(n), stream.questions[n], d, radius.get(n), groups_of.fields(n))
+            for n, d in near[: agreement.candidates if agreement else LOOKED_AT]
+        ]
+        found, witnesses = decided(policy, stream.questions[asked], candidates)
+        served = False
+        if found is not None:
+            one, decision = found
+            cached = int(one.entry)
+            right = stream.clusters[asked] == stream.clusters[cached]
+            if learns and decision.accepted and audit.audits():
                 decision = replace(decision, accepted=False, reason="audit", compare=True)
-            if decision.accepted:
-                hit = True
-                if isinstance(policy, AuditPolicy):
-                    policy.served(decision)
-                if place >= half:
-                    hits += 1
-                    wrong += not right
-                break
-            if isinstance(policy, AuditPolicy) and decision.compare:
+            served = decision.accepted
+            if served and learns:
+                audit.served(decision)
+            if served and place >= half:
+                hits, wrong = hits + 1, wrong + (not right)
+            if not served:
                 judged += 1
                 audits += decision.reason == "audit" and place >= half
-                policy.judged(decision, right and chance.random() < sensitivity)
+                audit.judged(decision, right and chance.random() < sensitivity)
                 if not right:
-                    away = distance + decision.penalty
-                    for one in (asked, cached):
-                        radius[one] = min(radius.get(one, away), away)
-                break
-        if not hit:
+                    away = one.distance + decision.penalty
+                    for number in (asked, cached):
+                        radius[number] = min(radius.get(number, away), away)
+        if not served:
             stored.add(asked)
+            if agreement is not None:
+                groups_of.join(asked, agreement.to_compare(witnesses))
         # As many again are identical questions; they are exact hits, by which the judge is checked.
-        if isinstance(policy, AuditPolicy) and policy.checks():
-            policy.checked(chance.random() < sensitivity)
+        if learns and audit.checks():
+            audit.checked(chance.random() < sensitivity)
     second = len(order) - half
-    report = str(policy.report) if isinstance(policy, AuditPolicy) else ""
+    report = str(audit.report) if learns else ""
     return Played(hits / second, wrong / max(1, hits), audits / second, judged, report)
+
+
+def decided(
+    policy: Policy, asked: str, candidates: Sequence[Candidate]
+) -> tuple[tuple[Candidate, Any] | None, list[Candidate]]:
+    """Return the candidate that is served, or compared with the fresh answer, and the witnesses."""
+    witnesses: list[Candidate] = []
+    for one in candidates:
+        decision = policy.decide(asked, one, policy.distance_threshold)
+        if decision.accepted or is_compared(decision):
+            return (one, decision), []
+        if isinstance(decision, Witness):
+            witnesses.append(one)
+    if isinstance(policy, Agreement):
+        return policy.settle(asked, witnesses, policy.distance_threshold), witnesses
+    return None, []
 
 
 def orders(size: int, count: int) -> list[list[int]]:
@@ -147,7 +203,9 @@ def orders(size: int, count: int) -> list[list[int]]:
     return found
 
 
-def measure(stream: Stream, count: int, judge: float, checked: bool) -> dict[str, Any]:
+def measure(
+    stream: Stream, count: int, judge: float, checked: bool, agreeing: bool
+) -> dict[str, Any]:
     found: dict[str, list[dict[str, Any]]] = {f"{bound:g}": [] for bound in BOUNDS}
     for seed, order in enumerate(orders(len(stream.questions), count)):
         static = [play(stream, order, DistancePolicy(t, stream.guards)) for t in STATIC]
@@ -155,14 +213,14 @@ def measure(stream: Stream, count: int, judge: float, checked: bool) -> dict[str
             fit = [(p.hit_rate, t) for p, t in zip(static, STATIC, strict=True)]
             fit = [f for f, p in zip(fit, static, strict=True) if p.error_rate <= bound]
             best, threshold = max(fit, default=(0.0, 0.0))
-            policy = AuditPolicy(
+            audit = AuditPolicy(
                 bound,
                 guards=stream.guards,
                 explore_up_to=REACH,
                 seed=seed,
                 check_judge=checked,
             )
-            played = play(stream, order, policy, judge)
+            played = play(stream, order, Agreement(audit) if agreeing else audit, judge)
             found[f"{bound:g}"].append(
                 {
                     "order": "file" if seed == 0 else f"random {seed}",
@@ -202,6 +260,7 @@ def main() -> None:
     parser.add_argument("--cache", type=Path)
     parser.add_argument("--orders", type=int, default=6)
     parser.add_argument("--judge", type=float, default=1.0, help="right ones that it calls right")
+    parser.add_argument("--agreement", action="store_true", help="beside neighbours that agree")
     parser.add_argument("--unchecked", action="store_true", help="do not check the judge")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "audit.json")
     options = parser.parse_args()
@@ -217,7 +276,7 @@ def main() -> None:
         for name in STREAMS:
             stream = read(Path(options.data) / f"{name}_stream.jsonl", embed)
             found = measured[f"{name} {model}"] = measure(
-                stream, options.orders, options.judge, not options.unchecked
+                stream, options.orders, options.judge, not options.unchecked, options.agreement
             )
             for bound, runs in found.items():
                 print(line(model, name, bound, runs), flush=True)
@@ -230,6 +289,7 @@ def main() -> None:
         "audit_rate": 0.05,
         "judge": options.judge,
         "judge_checked": not options.unchecked,
+        "agreement": options.agreement,
         "guards": list(DEFAULT_GUARDS),
         "streams": measured,
     }

@@ -10,12 +10,12 @@ from integration_tests.support import LLM, Way, asked, healthy, keys_of, text_of
 from integration_tests.test_audit import settled
 from langchain_redis_semcache import DistancePolicy
 from langchain_redis_semcache.events import Audited, Event
-from langchain_redis_semcache.policies import Agreement
+from langchain_redis_semcache.policies import Agreement, AuditPolicy
 
 WORDINGS = (
     "How can I reset the password of my account?",
-    "I would like to reset my account's password",
-    "What do I do to reset my account password?",
+    "I would like to reset my password",
+    "What do I do to reset a forgotten account password?",
 )
 FAR = "I forgot the password of my account, how is it reset?"
 ANSWER = "Choose 'forgot password' on the login page."
@@ -61,3 +61,18 @@ async def test_without_a_judge(
     assert len(grouped) == 2
     assert all(0 < server.ttl(key) <= 100 for key in grouped)  # type: ignore[operator]
     assert await do(cache.lookup, asked(FAR), LLM) is None
+
+
+async def test_beside_an_audit(make_cache: MakeCache, do: Way, events: list[Event]) -> None:
+    """Until an audit has evidence nothing is served, and each pair of answers is compared once."""
+    audit = AuditPolicy(0.02, judge=alike, explore_up_to=0.6)
+    cache = make_cache(policy=Agreement(audit, up_to=0.6))
+    for wording in (*WORDINGS, FAR):
+        assert await do(cache.lookup, asked(wording), LLM) is None
+        await do(cache.update, asked(wording), LLM, told(ANSWER))
+        await settled(cache, do)
+    assert audit.report.judged == 0  # within a threshold of 0
+    compared = [event for event in events if isinstance(event, Audited)]
+    assert [event.why for event in compared].count("explore") == len(WORDINGS)
+    assert len({(event.entry, event.distance) for event in compared}) == len(compared)
+    assert healthy(events)

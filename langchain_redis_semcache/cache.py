@@ -198,7 +198,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
             self._drivers.store_breaker,
         )
         if self._core.learning is not None:
-            self._core.learning.learner.claim(embeddings)
+            self._core.learning.claim(embeddings)
         forget_after_fork(self)
 
     def __repr__(self) -> str:

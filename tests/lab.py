@@ -153,6 +153,14 @@ class World:
                 count = int(self.hashes[key].get(condition, b"0")) + 1
                 self.hashes[key][condition] = str(count).encode()
             return int(key in self.hashes)
+        if lua == scripts.script("count"):
+            counts = self.hashes.setdefault(key, {})
+            for name, more in zip(pairs[1::2], pairs[2::2], strict=True):
+                counts[name] = str(int(counts.get(name, b"0")) + more).encode()
+            return 1
+        if lua == scripts.script("tighten"):
+            self.hashes[key]["radius"] = str(condition).encode()
+            return 1
         fields = dict(zip(map(_text, pairs[::2]), pairs[1::2], strict=True))
         entry = self.hashes.get(key)
         if lua == scripts.script("alias"):

@@ -6,18 +6,19 @@ or has expired has left its group, and nothing is served that its own entry does
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from langchain_core.outputs import Generation
 
-from .._effects import Command, ErrorReply, Flow, Later, RedisUnavailableError, Send
+from .._effects import Command, ErrorReply, Flow, RedisUnavailableError, Send
 from ..entry.answer import EncodeError, encode
 from ..entry.candidate import Candidate
 from ..entry.scripts import extend
 from ..events import Audited, Hit
 from ..policies.agreement import Agreement, Witness, groups
-from ..policies.decision import Decision
+from ..policies.decision import Decision, is_compared
 from ..question.digest import raw
+from .audit import Learning
 from .calls import Asked, Calls, Judged, Result
 from .judging import Judging, Waiting
 from .serve import Server
@@ -29,25 +30,37 @@ SIGNED_FIELDS = ("group", "group_signature")
 class Agreeing:
     """The witnesses of one cache."""
 
-    def __init__(self, calls: Calls, server: Server, policy: Agreement) -> None:
+    def __init__(
+        self, calls: Calls, server: Server, policy: Agreement, learning: Learning | None = None
+    ) -> None:
         self._calls = calls
+        self._learning = learning
         self._server = server
         self._policy = policy
         self._judging = Judging(calls, policy.judge)
         self._waiting: Waiting[tuple[str, list[Candidate]]] = Waiting()
         self.drop = self._waiting.drop
 
-    def serve(self, asked: Asked, judged: list[Judged]) -> Flow[Result | None]:
-        """Return a hit where the nearest candidates were answered alike; else None."""
-        found = self._policy.agreed([self._trusted(one) for one in _witnesses(judged)])
-        if found is None:
+    def serve(self, asked: Asked, judged: list[Judged], threshold: float) -> Flow[Result | None]:
+        """Return a hit where the nearest candidates were answered alike; else None.
+
+        Where an audit decides, its decision takes the place of the nearest one's.
+        """
+        witnesses = [self._trusted(one) for one in _witnesses(judged)]
+        settled = self._policy.settle(asked.text, witnesses, threshold)
+        if settled is None:
             return None
-        result = yield from self._server.serve(asked, found, "semantic")
-        if isinstance(result.event, Hit):
-            agreed = Judged(found, Decision(True, "agreement"))
-            others = (one for one in judged if one.entry != found.entry)
-            result.judged = [agreed, *others]
-            return result
+        found, decision = settled
+        if decision.accepted and self._learning is not None and asked.options.remember:
+            decision = self._learning.drawn(decision)
+        others = [one for one in judged if one.entry != found.entry]
+        if decision.accepted:
+            result = yield from self._server.serve(asked, found, "semantic")
+            if isinstance(result.event, Hit):
+                result.judged = [Judged(found, decision), *others]
+                return result
+        elif is_compared(decision):
+            judged[:] = [Judged(found, decision), *others]
         return None
 
     def remember(self, asked: Asked, judged: list[Judged]) -> None:
@@ -58,20 +71,33 @@ class Agreeing:
             size = sum(len(_answer(one)) for one in chosen)
             self._waiting.put(asked.key, (asked.text, chosen), size)
 
-    def compare(self, key: str, generations: Sequence[Generation]) -> Flow[None]:
-        """Compare the fresh answer with those of its neighbours, behind the call."""
+    def compare(
+        self, key: str, generations: Sequence[Generation], verdicts: Mapping[str, bool]
+    ) -> Flow[None] | None:
+        """Compare the fresh answer with those of its neighbours, as far as `verdicts` lack them.
+
+        To be run behind the call, if there is anything to do.
+        """
         waiting = self._waiting.take(key)
-        if waiting is not None:
-            yield Later(self._compare(key, *waiting, generations))
+        if waiting is None:
+            return None
+        return self._compare(key, *waiting, generations, verdicts)
 
     def _compare(
-        self, key: str, text: str, near: list[Candidate], fresh: Sequence[Generation]
+        self,
+        key: str,
+        text: str,
+        near: list[Candidate],
+        fresh: Sequence[Generation],
+        verdicts: Mapping[str, bool],
     ) -> Flow[None]:
         equal = []
         for one in near:
-            same = yield from self._judging.compared(text, _answer(one), fresh)
-            if same is not None:
-                self._calls.reporter.emit(Audited(same, one.distance, one.entry, "agreement"))
+            same = verdicts.get(one.entry)
+            if same is None:
+                same = yield from self._judging.compared(text, _answer(one), fresh)
+                if same is not None:
+                    self._calls.reporter.emit(Audited(same, one.distance, one.entry, "agreement"))
             if same:
                 equal.append(one)
         try:
@@ -115,8 +141,12 @@ class Agreeing:
 
 
 def _witnesses(judged: Iterable[Judged]) -> list[Candidate]:
-    found = [one.candidate for one in judged if isinstance(one.decision, Witness)]
+    found = [one.candidate for one in judged if _vouches(one.decision)]
     return sorted(found, key=lambda one: one.distance)
+
+
+def _vouches(decision: Decision) -> bool:
+    return isinstance(decision, Witness) or is_compared(decision)
 
 
 def _answer(one: Candidate) -> bytes:

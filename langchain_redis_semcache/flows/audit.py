@@ -16,7 +16,6 @@ from .._effects import (
     Command,
     ErrorReply,
     Flow,
-    Later,
     RedisUnavailableError,
     Send,
 )
@@ -54,9 +53,10 @@ class Pending:
 class Learning:
     """One cache's side of a learning policy."""
 
-    def __init__(self, calls: Calls, learner: Learner) -> None:
+    def __init__(self, calls: Calls, learner: Learner, beside: str = "") -> None:
         self._calls = calls
         self.learner = learner
+        self._beside = beside
         schema = calls.settings.schema
         # Beside the entries, not among them: the index covers `schema.prefix`.
         variant = schema.prefix.removeprefix(schema.root).rstrip(":")
@@ -95,21 +95,36 @@ class Learning:
             return
         self._pending.put(key, pending, len(pending.answer))
 
-    def compare(self, key: str, generations: Sequence[Generation]) -> Flow[None]:
-        """Have the candidate that was refused for this key judged, now that the answer is there."""
+    def claim(self, embeddings: Any) -> None:
+        """Make the policy this cache's own, with evidence of its own."""
+        self.learner.claim(embeddings, self._beside)
+
+    def compare(
+        self, key: str, generations: Sequence[Generation], verdicts: dict[str, bool]
+    ) -> Flow[None] | None:
+        """Have the candidate that was refused for this key judged, now that the answer is there.
+
+        To be run behind the call, if there is anything to do; the verdict is added to `verdicts`.
+        """
         pending = self._pending.take(key)
-        if pending is not None:
-            yield Later(self._compare(key, pending, generations))
+        return None if pending is None else self._compare(key, pending, generations, verdicts)
 
     def start_afresh(self) -> None:
         """Renew the locks in a forked process."""
         self.drop()
         self.learner.start_afresh()
 
-    def _compare(self, key: str, one: Pending, fresh: Sequence[Generation]) -> Flow[None]:
+    def _compare(
+        self,
+        key: str,
+        one: Pending,
+        fresh: Sequence[Generation],
+        verdicts: dict[str, bool],
+    ) -> Flow[None]:
         right = yield from self._judging.compared(one.asked, one.answer, fresh)
         if right is None:
             return
+        verdicts[one.candidate.entry] = right
         why: Literal["audit", "explore", "check"] = "explore"
         if one.decision is CHECK:
             why = "check"

@@ -21,7 +21,7 @@ from ..entry.documents import FIELD as DOCUMENTS
 from ..entry.origin import MARK, stored
 from ..events import Bypassed, Counted, Hit, Miss, Stored
 from ..policies.agreement import Agreement
-from ..policies.decision import Decision, Doubtful, Measured, is_learner
+from ..policies.decision import Decision, Doubtful, Measured, is_compared, is_learner
 from ..policies.verified import Verified
 from .agreement import FIELDS, SIGNED_FIELDS, Agreeing
 from .audit import CHECK, Learning
@@ -60,15 +60,18 @@ class Core:
         if settings.signer is not None:
             fields += ["signature", "vector", DOCUMENTS]
         searched = list(fields)
-        if is_learner(policy):
-            self.learning = Learning(self.calls, policy)
+        agreement = policy if isinstance(policy, Agreement) else None
+        learner = policy if agreement is None else agreement.learner
+        if learner is not None and is_learner(learner):
+            of = "" if agreement is None else agreement.evidence
+            self.learning = Learning(self.calls, learner, of)
             searched.append("radius")
-        elif isinstance(policy, Agreement):
-            self._agreeing = Agreeing(self.calls, self._server, policy)
+        if agreement is not None:
+            self._agreeing = Agreeing(self.calls, self._server, agreement, self.learning)
             searched += FIELDS if settings.signer is None else SIGNED_FIELDS
         elif isinstance(policy, Verified):
             self._verification = Verification(self.calls, self._server, policy)
-        count = policy.candidates if isinstance(policy, Agreement) else query.CANDIDATES
+        count = query.CANDIDATES if agreement is None else agreement.candidates
         create = settings.create_index
         self.search = SearchIndex(settings.schema, reporter, create, tuple(searched), count)
         self._scopes = KnownScopes()
@@ -163,12 +166,20 @@ class Core:
             return (yield from self._verification.verify(asked, last.candidate))
         if self._agreeing is not None and isinstance(result.event, Miss):
             self._agreeing.remember(asked, result.judged)
-        if self.learning is not None and isinstance(last.decision, Measured):
-            if isinstance(result.event, Hit):
-                self.learning.learner.served(last.decision)
-            elif last.decision.compare and self._server.authentic(last.candidate):
-                self.learning.remember(asked.key, asked.text, last.candidate, last.decision)
+        if self.learning is not None:
+            self._learn(self.learning, asked, result)
         return result
+
+    def _learn(self, learning: Learning, asked: Asked, result: Result) -> None:
+        """Note that a candidate was served, or keep one until its answer can be compared."""
+        for one in result.judged:
+            decision = one.decision
+            if not isinstance(decision, Measured):
+                continue
+            if decision.accepted and isinstance(result.event, Hit):
+                learning.learner.served(decision)
+            elif decision.compare and self._server.authentic(one.candidate):
+                learning.remember(asked.key, asked.text, one.candidate, decision)
 
     def _checked(self, asked: Asked, result: Result) -> Result:
         """Have the model answer an identical question once more, if the judge is to be checked."""
@@ -207,7 +218,7 @@ class Core:
             others = (candidate for candidate in rest or () if candidate.entry not in seen)
             result = yield from self._judge(asked, others, threshold, judged)
         if result is None and self._agreeing is not None:
-            result = yield from self._agreeing.serve(asked, judged)
+            result = yield from self._agreeing.serve(asked, judged, threshold)
         return self._refused(asked, judged) if result is None else result
 
     def threshold(self, options: CallOptions) -> float:
@@ -250,7 +261,7 @@ class Core:
                 reason = result.event.reason if isinstance(result.event, Miss) else ""
                 decision = Decision(False, reason)
             judged.append(Judged(candidate, decision))
-            if isinstance(decision, Doubtful) or _is_compared(decision):
+            if isinstance(decision, Doubtful) or is_compared(decision):
                 return self._refused(asked, judged)
         return None
 
@@ -288,10 +299,16 @@ class Core:
         event = yield from self._store.update(prompt, llm_string, generations, options)
         if event is not None:
             self._reporter.emit(event)
-        if isinstance(event, Stored) and self.learning is not None:
-            yield from self.learning.compare(event.entry, generations)
-        if isinstance(event, Stored) and self._agreeing is not None:
-            yield from self._agreeing.compare(event.entry, generations)
+        if isinstance(event, Stored):
+            # One after the other: what the first has asked the judge, the second need not.
+            verdicts: dict[str, bool] = {}
+            comparing = [
+                one.compare(event.entry, generations, verdicts)
+                for one in (self.learning, self._agreeing)
+                if one is not None
+            ]
+            if any(flow is not None for flow in comparing):
+                yield Later(_in_turn(comparing))
 
     def _count(self, size: Command) -> Flow[None]:
         try:
@@ -323,5 +340,7 @@ class Core:
                 one.drop()
 
 
-def _is_compared(decision: Decision) -> bool:
-    return isinstance(decision, Measured) and decision.compare
+def _in_turn(flows: Iterable[Flow[None] | None]) -> Flow[None]:
+    for flow in flows:
+        if flow is not None:
+            yield from flow

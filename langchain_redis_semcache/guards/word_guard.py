@@ -10,11 +10,11 @@ from functools import cache
 
 from .lexicon import lexicon
 from .quantities import numerals, units
-from .reading import FREE, VETO, Text, pair
+from .reading import FREE, VETO, Text, pair, read
 from .typos import mistyped
 from .wording import gap, stem
 
-__all__ = ["same_content", "words"]
+__all__ = ["content", "same_content", "words"]
 
 _PENALTY = 0.12  # 0.08 to 0.15 cost next to nothing: what is a word apart is mostly very near
 _FEW = 8  # words of any kind that may differ before anybody looks closer
@@ -55,6 +55,13 @@ def words(asked: str, cached: str, /) -> float:
 def _is_degree(word: str, text: Text) -> bool:
     """Whether a stem is that of a comparative or a superlative: cheaper than, the cheapest."""
     return word.endswith("est") or (word.endswith("er") and "than" in text.words)
+
+
+def content(raw: str) -> frozenset[str]:
+    """The words that a question is about, as stems: all but the empty ones."""
+    text = read(raw)
+    found = {stem(word.removesuffix("'s")) for word in text.content if word[-1].isalnum()}
+    return frozenset(found - _empty(text.lexicon.language))
 
 
 def same_content(left: list[str], right: list[str], language: str) -> bool:

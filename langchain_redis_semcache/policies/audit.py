@@ -183,15 +183,15 @@ class AuditPolicy:
         right, wrong = self._evidence.within(self.distance_threshold)
         return bool(wrong) and self._evidence.checks[0] < min(_ENOUGH_CHECKS, right + wrong)
 
-    def claim(self, embeddings: Any) -> None:
-        """Become the policy of the cache with these embeddings."""
+    def claim(self, embeddings: Any, beside: str = "") -> None:
+        """Become the policy of the cache with these embeddings, beside another policy or alone."""
         if self._claimed:
             raise ConfigurationError(
                 "this policy belongs to another cache, whose evidence would be mixed with this "
                 f"one's: make one {type(self).__name__}(...) for each cache"
             )
         self._claimed = True
-        self._evidence.belongs_to(self._series(embeddings))
+        self._evidence.belongs_to(self._series(embeddings, beside))
 
     # -- learning ----------------------------------------------------------------------------
 
@@ -254,9 +254,9 @@ class AuditPolicy:
             self._drift.settle()
             self._evidence.forget()
 
-    def _series(self, embeddings: Any) -> str:
+    def _series(self, embeddings: Any, beside: str = "") -> str:
         mode = "enforce" if self._enforcing else "observe"
-        return f"{mode}:{fingerprint(self.judge, self._guards, embeddings)}"
+        return f"{mode}:{fingerprint(self.judge, self._guards, embeddings, beside)}"
 
     def _scaled(self, distance: float, radius: float | None) -> float:
         """Count distance from an entry double and more that has a wrong question near it."""

@@ -82,8 +82,11 @@ class Learner(Policy, Protocol):
         """Note what the judge said of two answers to one question."""
         ...
 
-    def claim(self, embeddings: Any) -> None:
-        """Become the policy of one cache; refuse a second one with a `ConfigurationError`."""
+    def claim(self, embeddings: Any, beside: str = "") -> None:
+        """Become the policy of one cache; refuse a second one with a `ConfigurationError`.
+
+        Evidence that was gathered with other `embeddings`, or `beside` another policy, is not ours.
+        """
         ...
 
     def due(self) -> bool:
@@ -133,6 +136,11 @@ def is_policy(given: object) -> bool:
 def is_learner(policy: Policy) -> TypeGuard[Learner]:
     """Tell whether a policy wants to hear what became of its candidates."""
     return all(callable(getattr(policy, name, None)) for name in _LEARNS)
+
+
+def is_compared(decision: Decision) -> bool:
+    """Tell whether a candidate was refused, and is to be compared with the fresh answer."""
+    return isinstance(decision, Measured) and decision.compare
 
 
 def penalty(decision: Decision) -> float:

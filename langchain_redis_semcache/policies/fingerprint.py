@@ -20,10 +20,11 @@ _IRRELEVANT = re.compile(
 )
 
 
-def fingerprint(judge: Any, guards: Mapping[str, Any], embedder: Any) -> str:
+def fingerprint(judge: Any, guards: Mapping[str, Any], embedder: Any, beside: str = "") -> str:
     """Return the digest of a judge, of guards by name, and of an embedder's options."""
     named = (f"{name}={described(guard)}" for name, guard in guards.items())
-    return digest("evidence", described(judge), described(embedder), *named)[:_LENGTH]
+    parts = (described(judge), described(embedder), *named, *((beside,) if beside else ()))
+    return digest("evidence", *parts)[:_LENGTH]
 
 
 def described(one: Any) -> str:

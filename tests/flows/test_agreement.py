@@ -10,7 +10,8 @@ from langchain_core.outputs import Generation
 from langchain_redis_semcache._effects import AskFailedError, ErrorReply, RedisUnavailableError
 from langchain_redis_semcache.entry.signing import Signer
 from langchain_redis_semcache.events import Audited, Failed, Hit, Miss
-from langchain_redis_semcache.policies import Agreement, DistancePolicy
+from langchain_redis_semcache.policies import Agreement, AuditPolicy, DistancePolicy
+from langchain_redis_semcache.policies.decision import Measured
 from tests.lab import MODEL, BehindTheCall, Lab, World, chat, direction, run
 
 # 0.06 apart from each other at least (20 degrees), and within 0.3 (45 degrees) of the last.
@@ -134,3 +135,69 @@ def test_looking_is_without_effect() -> None:
     assert [near.reason for near in result.judged] == ["no_agreement"]
     one.update(chat("two"), [Generation(text="same")], answer=BehindTheCall(one, alike))
     assert not [e for e in one.events if isinstance(e, Audited)]
+
+
+def audited() -> Lab:
+    """A cache whose audit has seen nothing yet."""
+    audit = AuditPolicy(0.05, audit_rate=1e-9, judge=alike, guards={}, explore_up_to=0.7)
+    return Lab(World(vectors=dict(VECTORS)), policy=Agreement(audit, up_to=0.7))
+
+
+def learned(one: Lab, rights: int) -> None:
+    """Give the audit so many right answers at a distance of 0.1."""
+    policy = one.core.settings.policy
+    assert isinstance(policy, Agreement)
+    assert policy.learner is not None
+    for _ in range(rights):
+        policy.learner.judged(Measured(False, "distance", score=0.1, compare=True), True)
+
+
+# 32 degrees from the nearest: 0.15, which is more than 0.14, up to where that evidence opens.
+FARTHER = direction(52)
+
+
+@pytest.mark.parametrize(
+    ("rights", "last", "reason"),
+    [(0, "same", "distance"), (200, "same", None), (200, "other", "distance")],
+)
+def test_beside_an_audit(rights: int, last: str, reason: str | None) -> None:
+    """Neighbours that agree count as nearer once there is evidence, and nothing counts before."""
+    one = audited()
+    one.world.vectors["farther"] = FARTHER
+    for question, answer in zip(QUESTIONS, ("same", "same", last), strict=True):
+        ask(one, question, answer)
+    learned(one, rights)
+    found = ask(one, "farther", "same")
+    assert found == (None if reason else "same")
+    if reason:
+        assert [e.reason for e in one.events if isinstance(e, Miss)][-1] == reason
+
+
+def test_beside_an_audit_a_pair_is_compared_once() -> None:
+    """What the audit has asked the judge, the neighbours are not asked again."""
+    one = audited()
+    asked: list[tuple[str, str]] = []
+
+    def judge(question: str, cached: str, fresh: str) -> bool:
+        asked.append((question, cached))
+        return cached == fresh
+
+    for question, answer in zip(QUESTIONS, ("first", "second", "third"), strict=True):
+        ask(one, question, answer, BehindTheCall(one, judge))
+    assert sorted(asked) == [("three", "first"), ("three", "second"), ("two", "first")]
+    verdicts = [(e.why, e.right) for e in one.events if isinstance(e, Audited)]
+    assert verdicts == [("explore", False), ("explore", False), ("agreement", False)]
+
+
+def test_an_audited_hit_is_a_miss() -> None:
+    """A share of what neighbours vouch for is answered by the model, and compared."""
+    one = audited()
+    for question in QUESTIONS:
+        ask(one, question, "same")
+    learned(one, 200)
+    policy = one.core.settings.policy
+    assert isinstance(policy, Agreement)
+    assert policy.learner is not None
+    policy.learner.audit_share = 1.0
+    assert ask(one, NEW, "same") is None
+    assert [e.why for e in one.events if isinstance(e, Audited)].count("audit") == 1

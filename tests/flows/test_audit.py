@@ -15,7 +15,6 @@ from langchain_redis_semcache._effects import (
     Embed,
     EmbeddingUnavailableError,
     ErrorReply,
-    Later,
     RedisUnavailableError,
     Send,
     Work,
@@ -64,12 +63,9 @@ def pending(
 def compared(learning: Learning, fresh: Sequence[Any], replies: Iterator[Any]) -> list[Any]:
     """Run a comparison with these replies; return what was requested."""
     requests: list[Any] = []
-    flow: Any = learning.compare("app::x:fresh", fresh)
-    later = next(flow, None)
-    if later is None:
+    inner: Any = learning.compare("app::x:fresh", fresh, {})
+    if inner is None:
         return requests
-    assert isinstance(later, Later)
-    inner: Any = later.flow
     try:
         request = next(inner)
         while True:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import random
 from typing import Any
 
 import pytest
@@ -11,13 +13,14 @@ from hypothesis import strategies as st
 from langchain_redis_semcache.errors import ConfigurationError
 from langchain_redis_semcache.policies import Agreement, AuditPolicy, Candidate, DistancePolicy
 from langchain_redis_semcache.policies.agreement import Witness, group_of, groups
+from langchain_redis_semcache.policies.decision import Measured
 
 NEAR = DistancePolicy(0.10)
 
 
-def candidate(entry: str, distance: float = 0.2, group: str = "", question: str = "q") -> Candidate:
+def candidate(entry: str, distance: float = 0.2, group: str = "", question: str = "") -> Candidate:
     fields = {b"group": group.encode()} if group else {}
-    return Candidate(entry, question, distance, None, fields)
+    return Candidate(entry, question or f"word{entry}", distance, None, fields)
 
 
 @pytest.mark.parametrize(
@@ -66,6 +69,88 @@ def test_more_witnesses() -> None:
     assert Agreement(NEAR, witnesses=5).agreed(found) is None
 
 
+def test_wordings_of_one_question_are_one_witness() -> None:
+    """However often one question was reworded, it does not vouch for another one."""
+    wordings = (
+        "What is a return ticket?",
+        "Please tell me: what's a return ticket",
+        "return tickets",
+    )
+    found = [candidate(str(n), 0.2, "a", question) for n, question in enumerate(wordings)]
+    assert Agreement(NEAR).agreed(found) is None
+    others = [candidate(str(n), 0.25, "a") for n in (3, 4)]
+    assert Agreement(NEAR).agreed(found + others) is found[0]
+
+
+def test_neighbours_within_reach_vouch() -> None:
+    """Those that are farther do not, though an audit looks at them."""
+    policy = Agreement(AuditPolicy(explore_up_to=0.4), up_to=0.3)
+    found = [candidate(str(n), distance, "a") for n, distance in enumerate((0.1, 0.3, 0.31))]
+    assert policy.agreed(found) is None
+    assert policy.agreed([*found[:2], candidate("2", 0.3, "a")]) is found[0]
+
+
+def audited(*verdicts: bool, at: float) -> AuditPolicy:
+    policy = AuditPolicy(0.05, audit_rate=1e-9, guards={})
+    for right in verdicts:
+        policy.judged(Measured(False, "distance", score=at, compare=True), right)
+    return policy
+
+
+def test_an_audit_decides_what_is_served() -> None:
+    """Without evidence nothing is, and with it neighbours that agree halve the distance."""
+    found = [candidate(str(n), 0.15, "a") for n in range(3)]
+    for audit, together, alone in (
+        (audited(at=0.1), False, False),
+        (audited(*[True] * 100, at=0.09), True, False),
+        (audited(*[True] * 100, at=0.19), True, True),
+    ):
+        policy = Agreement(audit)
+        assert isinstance(policy.decide("q", found[0], policy.distance_threshold), Witness)
+        for witnesses, served in ((found, together), (found[:2], alone)):
+            settled = policy.settle("q", witnesses, policy.distance_threshold)
+            assert settled is not None
+            one, decision = settled
+            assert one is found[0]
+            assert decision.accepted is served
+            assert isinstance(decision, Measured)
+            assert decision.score == pytest.approx(0.075 if witnesses is found else 0.15)
+            assert decision.compare is not served
+
+
+def test_what_nobody_is_near_is_nobody_s() -> None:
+    """Without a candidate there is nothing to decide, and a veto stays one beside an audit."""
+    policy = Agreement(AuditPolicy(guards={"never": lambda a, b: math.inf}))
+    assert policy.settle("q", [], 1.0) is None
+    assert policy.decide("q", candidate("e"), 1.0).reason == "guard"
+    assert Agreement(NEAR).settle("q", [], 1.0) is None
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_beside_an_audit_the_bound_holds(seed: int) -> None:
+    """Of what is served no more is wrong than allowed, agreement being right more often or not."""
+    chance = random.Random(seed)
+    policy = Agreement(AuditPolicy(0.05, 0.05, guards={}, seed=seed))
+    audit = policy.learner
+    assert audit is not None
+    served = wrong = 0
+    for _ in range(6000):
+        distance, alike = chance.random() * 0.3, chance.random() < 0.5
+        right = chance.random() >= distance * (0.2 if alike and seed else 0.6)
+        found = [candidate(str(n), distance, "a" if alike else "") for n in range(3)]
+        settled = policy.settle("q", found, 1.0)
+        assert settled is not None
+        decision = settled[1]
+        assert isinstance(decision, Measured)
+        if decision.accepted and not audit.audits():
+            audit.served(decision)
+            served, wrong = served + 1, wrong + (not right)
+        else:
+            audit.judged(decision, right)
+    assert served > 1000
+    assert wrong <= 0.05 * served
+
+
 def test_compared_once_for_each_group() -> None:
     """What a group says is asked of its nearest; who belongs to none is asked himself."""
     found = [candidate(str(n), 0.2, g.strip()) for n, g in enumerate("aa b a")]
@@ -92,7 +177,7 @@ def test_groups(names: list[str]) -> None:
     ("arguments", "message"),
     [
         ({"policy": 0.1}, r"Agreement\(DistancePolicy\(0\.10\)\)"),
-        ({"policy": AuditPolicy()}, "must be one that decides by itself"),
+        ({"policy": AuditPolicy(), "judge": lambda q, c, f: True}, r"AuditPolicy\(judge=\.\.\.\)"),
         ({"policy": Agreement(NEAR)}, "must be one that decides by itself"),
         ({"up_to": 3}, "up_to must be a cosine distance"),
         ({"witnesses": 1}, "witnesses must be 2 or more"),
