@@ -144,7 +144,10 @@ async def test_no_reply(peer: Peer, to: To, said: bytes | None, error: type[Exce
     """A server that is not available, nonsense and an end are the errors that redis-py raises."""
     stream = await to(peer)
     await stream.send(pack([("PING",)]), 1)
-    peer.writers[-1].close() if said is None else peer.say(said)
+    if said is None:
+        peer.writers[-1].close()
+    else:
+        peer.say(said)
     with pytest.raises(error):
         await asyncio.wait_for(stream.replies(1), 5)
     await stream.end()

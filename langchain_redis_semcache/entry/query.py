@@ -93,8 +93,8 @@ def parse(reply: Any, distance: str) -> Iterator[Candidate]:
     name = distance.encode()
     for key, fields in _documents(reply):
         fields = _fields(fields)
-        far = _number(fields.get(name))
-        if far is not None and (key := text(key)):
+        far, key = _number(fields.get(name)), text(key)
+        if far is not None and key:
             # The server's rounding can leave identical vectors slightly below zero.
             question = text(fields.get(b"prompt"))
             near = radius(fields.get(b"radius"))

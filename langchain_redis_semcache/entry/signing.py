@@ -48,7 +48,8 @@ class Signer:
 
 
 def _parts(key: str, fields: Mapping[bytes, Any]) -> list[Any]:
-    parts = [raw(key), *(b"" if (v := fields.get(name)) is None else v for name in _SIGNED)]
+    values = map(fields.get, _SIGNED)
+    parts = [raw(key), *(b"" if value is None else value for value in values)]
     documents = fields.get(_DOCUMENTS)
     return parts if documents is None else [*parts, documents]
 

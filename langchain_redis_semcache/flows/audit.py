@@ -80,7 +80,8 @@ class Learning:
             pairs = list(zip(reply[::2], reply[1::2], strict=False))
         else:
             return
-        self.learner.absorb({as_text(k): n for k, v in pairs if (n := _count(v)) is not None})
+        counts = {as_text(field): _count(value) for field, value in pairs}
+        self.learner.absorb({field: n for field, n in counts.items() if n is not None})
 
     def drawn(self, decision: Decision) -> Decision:
         """Turn a hit into a miss that is compared, if it is one of those that are audited."""

@@ -180,7 +180,7 @@ def groups(entry: str, equal: Sequence[Candidate]) -> dict[str, str]:
 
     All join the group of the nearest that has one; else they found one, named by the entry.
     """
-    named = [group for one in equal if (group := group_of(one))]
+    named = [group for group in map(group_of, equal) if group]
     group = named[0] if named else entry
     changed = {one.entry: group for one in equal if group_of(one) != group}
     return {entry: group, **changed} if equal else {}
