@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from dataclasses import fields
@@ -70,9 +70,16 @@ class Log:
     "semcache_" before its name.
     """
 
-    def __init__(self, name: str, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        name: str,
+        clock: Callable[[], float] = time.monotonic,
+        sentences: Mapping[str, str] | None = None,
+    ) -> None:
         self._name = name
         self._clock = clock
+        self._sentences = sentences or {}
+        """What to do, by the error of a `Failed` event."""
         self._failing: dict[str, float] = {}
         """When it last failed, by stage."""
 
@@ -110,9 +117,10 @@ class Log:
         self._say(
             logging.WARNING if new else logging.DEBUG,
             event,
-            "%s failed (%s); %s%s",
+            "%s failed (%s)%s; %s%s",
             event.stage,
             event.error,
+            f": {advice}" if (advice := self._sentences.get(event.error)) else "",
             _CONSEQUENCES.get(event.stage, "chat calls go on without the cache"),
             " (said once until it works again)" if new else "",
         )
@@ -124,6 +132,9 @@ class Log:
         extra |= {"semcache_name": self._name}
         extra |= {f"semcache_{one.name}": getattr(event, one.name) for one in fields(event)}
         _LOGGER.log(level, "semcache %s: " + sentence, self._name, *arguments, extra=extra)
+
+    def is_failing(self, stage: str) -> bool:
+        return stage in self._failing
 
     def recovered(self, stage: str) -> None:
         """Say once that what had failed works again."""
@@ -157,9 +168,10 @@ class Reporter:
         name: str,
         listeners: Iterable[Listener],
         clock: Callable[[], float] = time.monotonic,
+        sentences: Mapping[str, str] | None = None,
     ) -> None:
         self._name = name
-        self._log = Log(name)
+        self._log = Log(name, sentences=sentences)
         own = [one.of(name) if isinstance(one, Observer) else one for one in listeners]
         self._listeners = (self._log, *own)
         self._observers = [one for one in own if isinstance(one, Observer)]
@@ -181,6 +193,8 @@ class Reporter:
         self._breakers = {"redis": "closed", "store": "closed", "embedding": "closed"}
         self._muted: ContextVar[bool] = ContextVar("semcache_muted", default=False)
         self._said: set[Event] = set()
+        self.works: Callable[[str], bool] = lambda _: True
+        """Whether no part of what a stage depends on is known to fail."""
 
     @contextmanager
     def muted(self) -> Iterator[None]:
@@ -231,8 +245,12 @@ class Reporter:
             self.emit(event)
 
     def recovered(self, stage: str) -> None:
-        """Note that a stage works; costs nothing while nothing had failed."""
-        self._log.recovered(stage)
+        """Note that a stage works; costs nothing while nothing had failed.
+
+        Of a cluster one shard may work while another does not: it is over when all do.
+        """
+        if self._log.is_failing(stage) and self.works(stage):
+            self._log.recovered(stage)
 
     def spent(self, subject: Literal["embedding", "redis"], seconds: float) -> None:
         """Count one use of the embedder or of Redis."""

@@ -126,12 +126,13 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
         from .driver.embedder import Embedder
         from .driver.embedder import embedding_id as identify
         from .driver.noticing import notice_failures
+        from .entry.engine import SENTENCES
         from .entry.schema import Schema
         from .entry.signing import Signer
         from .flows.by_hand import ByHand
-        from .flows.calls import Settings
         from .flows.lookup import Core
         from .flows.options import OptionStack
+        from .flows.settings import Settings
         from .question.parameters import Parameters
         from .transport.connect import open_links
 
@@ -145,7 +146,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
         self.name = joined_name(name, prefix)
         embeddings = checked_embeddings(embeddings)
         model = identify(embeddings)
-        self._reporter = Reporter(self.name, checked_listeners(listeners))
+        self._reporter = Reporter(self.name, checked_listeners(listeners), sentences=SENTENCES)
         self._options = OptionStack()
         one_of("context", context, ("full", "system", "none"))
         one_of("namespaces", namespaces, ("readable", "hidden"))
@@ -156,6 +157,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
             if hook is not None and not callable(hook):
                 raise ConfigurationError(f"{hook_name} must be a callable: see its type")
         lifetime = ttl.ttl if isinstance(ttl, Sliding) else ttl
+        budget = seconds("redis", limits.redis, "e.g. Limits(redis=0.5)")
         settings = Settings(
             schema=Schema(self.name, index.embedding_id or model, index.vector, index.kind),
             policy=chosen_policy(policy, distance_threshold, model, self._reporter),
@@ -177,12 +179,13 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
             ),
             signer=None if signing_key is None else Signer(signing_key),
             single_flight=single_flight,
+            redis_seconds=budget,
+            is_cluster=lambda: self._links.shards.many,
         )
         self._core = Core(settings, self._reporter, self._options)
         self._by_hand = ByHand(self._core, self._options)
         if self._core.together is not None:
             notice_failures(self._core.together.flights)
-        budget = seconds("redis", limits.redis, "e.g. Limits(redis=0.5)")
         patience = None
         if limits.embedding is not None:
             patience = seconds("embedding", limits.embedding, "e.g. Limits(embedding=2)")
@@ -192,11 +195,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
         self._links = open_links(redis_url, redis_client, async_redis_client, workers, budget)
         self._drivers: Drivers = Drivers(self._links, embedder, budget, self._reporter)
         self._workers = (workers, embedder.workers, self._drivers.computing)
-        self._breakers = (
-            embedder.breaker,
-            self._drivers.breaker,
-            self._drivers.store_breaker,
-        )
+        self._breakers = (embedder.breaker, self._drivers.breakers)
         if self._core.learning is not None:
             self._core.learning.claim(embeddings)
         forget_after_fork(self)

@@ -148,8 +148,8 @@ class Audited:
 class BreakerChanged:
     """Calls to Redis or to the embedder were suspended, are being tried, or work again."""
 
-    subject: Literal["redis", "store", "embedding"]
-    """"store": writing to Redis."""
+    subject: Literal["redis", "search", "store", "embedding"]
+    """"store": writing to Redis; "search": searching all shards of a cluster."""
     state: Literal["closed", "open", "half_open"]
 
 

@@ -48,7 +48,8 @@ class Stats:
     mean_waiting_seconds: float = 0.0
     """Per lookup that waited."""
     breakers: Mapping[str, str] = field(default_factory=dict)
-    """State of the breakers of "redis", "store" (writing to Redis) and "embedding"."""
+    """State of the breakers of "redis", "store" (writing to Redis), "embedding" and, where the
+    shards of a cluster did not all answer, "search"."""
 
     def __str__(self) -> str:
         def by(counts: Mapping[str, int]) -> str:

@@ -54,6 +54,7 @@ TESTED_ELSEWHERE = {
     "flows/asked.py": "shapes, nothing that decides",
     "driver/drivers.py": "the drivers need links: integration_tests, each test sync and async",
     "flows/by_hand.py": "names what is in other modules: tests/flows/test_admin.py and others",
+    "flows/settings.py": "one shape, nothing that decides",
     "entry/candidate.py": "one shape, nothing that decides",
     "policies/decision.py": "shapes and their checks: tests/policies/test_distance.py",
     "transport/client_channels.py": "clients: integration_tests/test_clients.py and faults/",

@@ -89,7 +89,7 @@ def test_a_cancelled_probe_does_not_keep_the_cache_off(
     app.warm_up()
     proxy.deaf()
     app(new_question())
-    eventually(lambda: app.cache._drivers.breaker._retry_at < time.monotonic())
+    eventually(lambda: app.cache._drivers.breakers.at("redis")._retry_at < time.monotonic())
 
     async def cancelled() -> None:
         call = asyncio.ensure_future(app.model.ainvoke(new_question()))

@@ -410,8 +410,7 @@ def test_no_entry_without_its_ttl(
         prompt = asked(new_question())
         app.do("update", prompt, LLM, told("x" * 300))
         proxy.pass_through()
-        app.cache._drivers.breaker.reset()
-        app.cache._drivers.store_breaker.reset()
+        app.cache._drivers.breakers.reset()
     assert all(server.ttl(key) > 0 for key in keys_of(server, name))
     app.recovers()
 

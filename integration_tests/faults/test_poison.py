@@ -269,8 +269,7 @@ def test_nothing_is_said(
         ]
         for fault in faults:
             fault()
-            app.cache._drivers.breaker.reset()
-            app.cache._drivers.store_breaker.reset()
+            app.cache._drivers.breakers.reset()
             prompt = asked(f"{CONFIDENTIAL} {new_question()}")
             app.do("lookup", prompt, LLM)
             app.do("update", prompt, LLM, told(f"{CONFIDENTIAL}-answer"))

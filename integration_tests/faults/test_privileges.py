@@ -21,6 +21,8 @@ USE = "-@all +hmget +hset +unlink +pexpire +multi +exec +eval +ft.search +ft.agg
 CREATE = f"{USE} +ft.create"
 ADMINISTER = f"{CREATE} +ft._list +ft.dropindex +scan +hget +ping +pttl"
 READ = "-@all +hmget +ft.search +ft.aggregate"
+# What a cluster's client asks besides, and what our own connections by URL do.
+CLUSTER = "+cluster|slots +command"
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +78,10 @@ def test_no_index_and_no_right_to_create_it(
         question = new_question()
         assert not app(question)
         assert app(question)
+    assert set(app.failures()) == {"search: IndexMissing"}
+    app.discreet()
     make_app(guarded.url).do("setup")
+    app.events.clear()
     eventually(lambda: app(f"please {question}"))
     assert not app.failures()
 

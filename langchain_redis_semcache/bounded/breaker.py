@@ -69,6 +69,8 @@ class Breaker:
         self._retry_at = 0.0
         self._succeeded_at = -math.inf
         self._surplus = 0.0  # of failures beyond the tolerated
+        self.failing = False
+        """Whether the call that ended last has failed, be it tolerated or not."""
 
     @property
     def state(self) -> State:
@@ -109,14 +111,17 @@ class Breaker:
         """Learn from the end of a call that went through, of an attempt also when it began."""
         if error is None:
             self._succeeded_at = self._clock()
+            self.failing = False
             if self._surplus > 0.0:
                 self._surplus -= TOLERATED
             if self._state != "closed" or self._failures:
                 self.success()
         elif not _says_something(error):
             self.abandon()
-        elif began is None or self._is_more_than_one_of_many(began):
-            self.failure()
+        else:
+            self.failing = True
+            if began is None or self._is_more_than_one_of_many(began):
+                self.failure()
 
     def _is_more_than_one_of_many(self, began: float) -> bool:
         just_before = self._clock() - JUST_BEFORE
@@ -166,6 +171,7 @@ class Breaker:
         self._failures = 0
         self._surplus = 0.0
         self._backoff = self._first
+        self.failing = False
 
     def abandon(self) -> None:
         """The call was not made or was cancelled: that says nothing, and the next one may try."""

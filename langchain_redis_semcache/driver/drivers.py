@@ -10,8 +10,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from .._causes import told
 from .._effects import (
@@ -31,23 +30,19 @@ from .._effects import (
 from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.awaited import awaited, in_time, within
-from ..bounded.breaker import Breaker, OverloadedError, State, SuspendedError
+from ..bounded.breaker import OverloadedError, SuspendedError
 from ..bounded.callables import is_late
 from ..bounded.threads import Workers
-from ..events import BreakerChanged
 from ..transport.connect import Links
 from ..transport.jobs import Budget
 from ..transport.place import Place
 from ..transport.replies import label
 from .background import Background
+from .breakers import Breakers
 from .embedder import Embedder
 
 T = TypeVar("T")
 
-FIRST_PAUSE = 0.25
-LONGEST_PAUSE = 4.0
-"""Seconds, give or take a quarter: a long outage costs one timeout in each, and its end is noticed
-after no more than that."""
 WORK_SECONDS = 2.0
 """For reading a prompt of ten megabytes; more than that, or a hook that hangs, is a miss."""
 
@@ -63,14 +58,7 @@ class Drivers:
         self.budget = budget
         self.background = Background(reporter)
 
-        def breaker(subject: Literal["redis", "store"]) -> Breaker:
-            def changed(state: State) -> None:
-                reporter.emit(BreakerChanged(subject, state))
-
-            return Breaker(changed, failures=1, first=FIRST_PAUSE, longest=LONGEST_PAUSE)
-
-        self.breaker = breaker("redis")
-        self.store_breaker = breaker("store")
+        self.breakers = Breakers(reporter, links.shards)
 
     def run(self, flow: Flow[T], glance: bool = False) -> T:
         """Run a flow in this thread; at a `glance` no breaker learns from it."""
@@ -171,40 +159,31 @@ class Drivers:
             self.background.unforeseen(error)
 
     def _send(self, request: Send, budget: Budget, glance: bool) -> Sequence[Any]:
+        commands = request.commands
         try:
+            link = self._links.sync
             if request.timeout is not None:
-                return self._links.sync.exchange(request.commands, request.atomic, request.timeout)
-            with self._guard(request, glance):
-                return self._links.sync.exchange(
-                    request.commands, request.atomic, budget.left, request.ours
-                )
+                return link.exchange(commands, request.atomic, request.timeout)
+            where = self._links.shards.where(commands)
+            with self.breakers.guard(where, request.write, glance):
+                replies = link.exchange(commands, request.atomic, budget.left, request.ours)
+                return self.breakers.check(where, replies)
         except Exception as error:
             raise _unavailable(error, self._links.place) from None
 
     async def _asend(self, request: Send, budget: Budget, glance: bool) -> Sequence[Any]:
+        commands = request.commands
         try:
             link = self._links.on_running_loop()
             if request.timeout is not None:
                 own = Budget(request.timeout, begun=True)
-                return await link.exchange(request.commands, request.atomic, own)
-            with self._guard(request, glance):
-                return await link.exchange(request.commands, request.atomic, budget, request.ours)
+                return await link.exchange(commands, request.atomic, own)
+            where = self._links.shards.where(commands)
+            with self.breakers.guard(where, request.write, glance):
+                replies = await link.exchange(commands, request.atomic, budget, request.ours)
+                return self.breakers.check(where, replies)
         except Exception as error:
             raise _unavailable(error, self._links.place) from None
-
-    def _guard(self, request: Send, glance: bool) -> AbstractContextManager[None]:
-        """Writes have a breaker of their own, or reads that work would close it each time."""
-        if glance:
-            return self.breaker.glance()
-        if not request.write:
-            return self.breaker.attempt()
-        # Where nothing but writes is going on, one of them has to be the probe.
-        return self.store_breaker.attempt() if self.breaker.state == "closed" else self._both()
-
-    @contextmanager
-    def _both(self) -> Iterator[None]:
-        with self.breaker.attempt(), self.store_breaker.attempt():
-            yield
 
     async def _awork(self, request: Work) -> Any:
         if request.size <= LARGE:

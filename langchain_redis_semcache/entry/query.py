@@ -10,11 +10,13 @@ import os
 import random
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 from .._effects import Command, ErrorReply
 from ..question.digest import raw
 from .candidate import Candidate
+from .engine import Engine, is_partial
 
 _FIELDS = ("prompt", "response", "created_at")
 CANDIDATES = 4
@@ -32,6 +34,9 @@ class Search:
     fields: tuple[str, ...] = ()
     """What is wanted of an entry besides `_FIELDS`; each costs a lookup per candidate."""
     candidates: int = CANDIDATES
+    milliseconds: int = 400
+    """For the server to give up in: nobody waits for what comes later."""
+    engine: Engine = field(default_factory=Engine)
     size: Command = field(init=False)
     """What tells how many entries the index has; FT.INFO may be forbidden."""
 
@@ -49,7 +54,8 @@ class Search:
 
     def count(self, scope: str) -> Command:
         """Return what tells whether a scope has an entry: FT.SEARCH would count all there are."""
-        return ("FT.AGGREGATE", self.index, f"@scope:{{{scope}}}", "LIMIT", 0, 1, "DIALECT", 2)
+        command: Command = ("FT.AGGREGATE", self.index, f"@scope:{{{scope}}}", "LIMIT", 0, 1)
+        return (*command, "TIMEOUT", self.milliseconds, "DIALECT", 2)
 
     def _search(self, where: str, vector: bytes, distance: str) -> Command:
         # The exact search within a scope has no use for a width.
@@ -58,7 +64,17 @@ class Search:
         fields: tuple[str, ...] = (distance, *_FIELDS, *self.fields)
         command: Command = ("FT.SEARCH", self.index, query, "PARAMS", 2, "v", vector)
         command += ("RETURN", len(fields), *fields)
-        return (*command, "SORTBY", distance, "LIMIT", 0, self.candidates, "DIALECT", 2)
+        if self.engine.sorts:
+            command += ("SORTBY", distance)
+        if self.engine.insists:
+            command += ("ALLSHARDS",)
+        command += ("LIMIT", 0, self.candidates, "TIMEOUT", self.milliseconds)
+        return (*command, "DIALECT", 2)
+
+    def read(self, reply: Any, distance: str) -> Iterator[Candidate]:
+        """Read a reply, nearest first."""
+        found = parse(reply, distance)
+        return found if self.engine.sorts else iter(sorted(found, key=attrgetter("distance")))
 
 
 def fresh_name() -> str:
@@ -74,7 +90,7 @@ if hasattr(os, "register_at_fork"):
 
 def belongs(reply: Any, distance: str) -> bool:
     """Tell whether a reply can be that to the search which gave the distance this name."""
-    if isinstance(reply, ErrorReply):
+    if isinstance(reply, ErrorReply) or is_partial(reply):
         return True
     documents = _documents(reply)
     if documents:

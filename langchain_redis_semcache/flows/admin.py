@@ -19,24 +19,27 @@ from .._effects import (
     Send,
     as_text,
 )
+from ..entry import query
+from ..entry.engine import INCOMPLETE, MISSING, SENTENCES, is_partial, label, meaning
 from ..entry.query import parse_keys
 from ..entry.schema import tag_id
 from ..entry.vector import VectorError, pack
 from ..errors import CacheUnavailableError
 from .lookup import Core
-from .search import NO_INDEX
 from .shared import key_of
 
 BATCH = 500
 SECONDS = 10.0
 """For each round trip: a walk over a large cache takes as long as it takes."""
 
-# "moved": on a cluster that does not search as a whole an index belongs to one node.
-_NO_INDEX = ("moved", *NO_INDEX)
+_ANY = ("",)
 
 
 def setup(core: Core) -> Flow[None]:
-    """Embed a text, to learn the dimensions, and create the index."""
+    """Embed a text, to learn the dimensions, create the index and search it once.
+
+    What the engine cannot do is said here; how it wants to be asked is known afterwards.
+    """
     try:
         vector = pack((yield Embed("ready")), core.settings.schema.vector_type)
     except EmbeddingUnavailableError as error:
@@ -44,11 +47,37 @@ def setup(core: Core) -> Flow[None]:
     except VectorError as error:
         raise CacheUnavailableError(f"the embedder returned no usable vector: {error}") from None
     yield from send([("PING",)], tolerated=("noperm",))  # a refusal is an answer
+    dimensions = core.search.dimensions(vector)
     if core.settings.create_index:
-        dimensions = core.search.dimensions(vector)
-        create = core.settings.schema.create(dimensions)
-        yield from send([create], tolerated=("already exists",))
-        core.search.exists(dimensions)
+        (reply,) = yield from send([core.settings.schema.create(dimensions)], _ANY)
+        if isinstance(reply, ErrorReply) and meaning(reply) != "exists":
+            raise _refusal("FT.CREATE", reply)
+    reply = yield from probe(core, core.search.query(dimensions), vector)
+    if isinstance(reply, ErrorReply) or is_partial(reply):
+        raise _refusal("FT.SEARCH", reply)
+    core.search.exists(dimensions)
+
+
+def probe(core: Core, search: query.Search, vector: bytes) -> Flow[Any]:
+    """Return what the engine answers to a search, asked the way that it wants to be asked."""
+    while True:
+        (reply,) = yield from send([search.knn(vector, query.fresh_name())], _ANY)
+        if not isinstance(reply, ErrorReply) or not core.search.engine.learn(reply):
+            return reply
+
+
+def sentence(reply: Any) -> str:
+    """Say what is wrong and what to write, "" where that is not known."""
+    means = meaning(reply)
+    if means in ("no_index", "incomplete"):
+        return SENTENCES[MISSING if means == "no_index" else INCOMPLETE]
+    return SENTENCES.get(label(reply), "") if isinstance(reply, ErrorReply) else ""
+
+
+def _refusal(command: str, reply: Any) -> CacheUnavailableError:
+    if said := sentence(reply):
+        return CacheUnavailableError(f"{command}: {said}")
+    return CacheUnavailableError(f"Redis refused {command}: {refusal(reply)}")
 
 
 def clear(core: Core) -> Flow[None]:
@@ -58,7 +87,9 @@ def clear(core: Core) -> Flow[None]:
     """
     kept = key_of(core.settings.schema.root)
     for index in (yield from _indexes(core)) or ():
-        yield from send([("FT.DROPINDEX", index)], tolerated=_NO_INDEX)
+        (reply,) = yield from send([("FT.DROPINDEX", index)], _ANY)
+        if isinstance(reply, ErrorReply) and not _is_elsewhere(reply):
+            raise _refusal("FT.DROPINDEX", reply)
     core.search.forget()
     cursor = "0"
     while True:
@@ -85,14 +116,20 @@ def delete_tagged(core: Core, tags: Sequence[str]) -> Flow[int]:
     if not indexes:  # entries that are served on an exact match only need none
         return (yield from _delete_tagged_by_scan(core, wanted))
     deleted = 0
-    query = f"@tag_ids:{{{'|'.join(sorted(wanted))}}}"
+    tagged = f"@tag_ids:{{{'|'.join(sorted(wanted))}}}"
     for index in indexes:
         while True:
-            search: Command = ("FT.SEARCH", index, query, "NOCONTENT", "LIMIT", 0, BATCH)
-            (reply,) = yield from send([search], tolerated=_NO_INDEX)
+            search: Command = ("FT.SEARCH", index, tagged, "NOCONTENT", "LIMIT", 0, BATCH)
+            (reply,) = yield from send([(*search, "DIALECT", 2)], _ANY)
             if isinstance(reply, ErrorReply):
-                # Just dropped, or on another node of a cluster that does not search as a whole.
+                core.search.engine.refused_to_count(reply)
+                if not _is_elsewhere(reply) and core.search.engine.counts:
+                    raise _refusal("FT.SEARCH", reply)
+                # Just dropped, or on another node of a cluster that does not search as a whole, or
+                # the engine knows no query without a vector.
                 return deleted + (yield from _delete_tagged_by_scan(core, wanted))
+            if is_partial(reply):
+                raise _refusal("FT.SEARCH", reply)
             keys = parse_keys(reply)
             removed = (yield from unlink(keys)) if keys else 0
             deleted += removed
@@ -136,6 +173,11 @@ def unlink(keys: Sequence[Any]) -> Flow[int]:
     # One key a command, so that a cluster can send each to its shard.
     replies = yield from send([("UNLINK", key) for key in keys])
     return sum(reply for reply in replies if isinstance(reply, int))
+
+
+def _is_elsewhere(reply: ErrorReply) -> bool:
+    """On a cluster that does not search as a whole an index belongs to one node."""
+    return meaning(reply) == "no_index" or reply.code == "MOVED"
 
 
 def _indexes(core: Core) -> Flow[list[str] | None]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -12,19 +12,13 @@ from .._causes import refusal, told
 from .._effects import Command, ErrorReply, Flow, NotDoneError, Send, Work
 from .._reporter import Reporter
 from .._signals import let_through
-from ..admission import Admission, CallAdmission
-from ..configuration import SingleFlight
+from ..admission import CallAdmission
 from ..entry.candidate import Candidate
-from ..entry.schema import Schema, hidden
-from ..entry.signing import Signer
+from ..entry.schema import hidden
 from ..events import Bypassed, Failed, Miss, Operation
-from ..policies.decision import Policy
-from ..question.parameters import PLAIN, Parameters
 from ..question.prompt import (
     REMEMBERED_CHARS,
-    ContextMode,
     Question,
-    QuestionHook,
     read,
     read_with,
 )
@@ -33,36 +27,11 @@ from ..question.way import way
 from .asked import Asked, Judged, Result
 from .options import CallOptions
 from .readings import Reading, Readings
+from .settings import Settings
 
 __all__ = ["INDISTINCT", "Asked", "Calls", "Judged", "Result", "Settings"]
 
 INDISTINCT = "indistinct_model"
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The constructor's arguments, checked."""
-
-    schema: Schema
-    policy: Policy
-    admission: Admission
-    namespace: str | Callable[[], str]
-    context: ContextMode
-    question: QuestionHook | None
-    ttl: float | None
-    sliding: bool
-    """An entry has its full ttl again whenever it is served."""
-    mark_hits: bool
-    max_question_chars: int | None
-    max_answer_bytes: int
-    create_index: bool
-    signer: Signer | None
-    single_flight: SingleFlight | None = None
-    hides_namespaces: bool = False
-    parameters: Parameters = PLAIN
-    zero_usage: bool = False
-    """Hits report no tokens."""
-    disabled: bool = False
 
 
 class Calls:

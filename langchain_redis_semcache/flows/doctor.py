@@ -15,9 +15,12 @@ from typing import Any, Literal
 
 from .._causes import refusal
 from .._effects import Command, ErrorReply, Flow, as_text
+from ..entry import query
+from ..entry.engine import is_partial
 from ..entry.stored import is_entry
+from ..entry.vector import BYTES_PER_NUMBER
 from ..errors import CacheUnavailableError
-from .admin import scan, send
+from .admin import probe, scan, send, sentence
 from .lookup import Core
 from .serve import CLOCK_SKEW
 from .switch import settings
@@ -186,12 +189,30 @@ def _search(core: Core, counted: Counted) -> Flow[list[Finding]]:
     findings = [Finding("search", "ok", "yes")]
     for name in indexes:
         findings.append(_index(name, prefix, (yield from _ask("FT.INFO", name))))
+    if ours := [name for name in indexes if name.startswith(prefix)] or indexes:
+        findings.append((yield from _engine(core, ours[0])))
     indexed = {name[len(root) :].partition(":")[0] for name in indexes}
     for variant in sorted(counted.variants.keys() - indexed):
         says = f"none for {counted.variants[variant]:,} entries below {root}{variant}: the next"
         says += " store makes one; until then they answer identical questions only"
         findings.append(Finding("index", "note", says))
     return findings
+
+
+def _engine(core: Core, index: str) -> Flow[Finding]:
+    """Search once, for what the engine says to that."""
+    *_, dimensions, _ = index.split(":")
+    for width in dict.fromkeys((BYTES_PER_NUMBER[core.settings.schema.vector_type], 4, 2)):
+        # Any vector does; of an index of another embedding model the type is not known.
+        vector = b"\x01" * (width * _whole(dimensions))
+        search = query.Search(index, hnsw=False, engine=core.search.engine)
+        reply = yield from probe(core, search, vector)
+        if not isinstance(reply, ErrorReply) and not is_partial(reply):
+            special = core.search.engine.says
+            return Finding("engine", "ok", f"answers searches{special and f'; {special}'}")
+        if said := sentence(reply):
+            return Finding("engine", "problem", said)
+    return Finding("engine", "note", f"not known: {_kept(reply)}")
 
 
 def _index(name: str, prefix: str, reply: Any) -> Finding:

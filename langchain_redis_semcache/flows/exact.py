@@ -8,7 +8,7 @@ was asked for by somebody else is told from ours.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from .._effects import Command, ErrorReply, Flow
@@ -51,7 +51,8 @@ class ExactLookup:
         if self._learning is not None:
             commands += self._learning.refresh()
         known = asked.exact_only or asked.scope in self._scopes
-        count = None if known else self._search.count(asked.scope)
+        apart = self._search.apart()
+        count = None if known or apart else self._search.count(asked.scope)
         if count is not None:
             commands.append(count)
         asking = self._shared.due()
@@ -73,12 +74,14 @@ class ExactLookup:
         self._calls.reporter.recovered("redis")
         fields = _read(reply, fetched)
         if fields is None:
+            if apart and not known:
+                send = partial(self._calls.send, asked)
+                counted = yield from self._search.counted(send, asked.scope)
+                empty = counted is not None and self._is_empty(asked, counted)
             return self._alone(asked, empty)
         found = Candidate(asked.key, asked.text, 0.0, None, fields)
         if fields[b"of"] is not None:
             return (yield from self._follow(asked, found))
-        if fields[b"response"] is None:
-            return self._alone(asked, empty)
         return (yield from self._server.serve(asked, found, "exact"))
 
     def _is_empty(self, asked: Asked, counted: Any) -> bool:

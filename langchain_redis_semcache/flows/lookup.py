@@ -25,7 +25,7 @@ from ..policies.decision import Decision, Doubtful, Measured, is_compared, is_le
 from ..policies.verified import Verified
 from .agreement import FIELDS, SIGNED_FIELDS, Agreeing
 from .audit import CHECK, Learning
-from .calls import Asked, Calls, Judged, Result, Settings
+from .calls import Asked, Calls, Judged, Result
 from .embedding import Embedding
 from .exact import ExactLookup
 from .flights import Ticket
@@ -33,6 +33,7 @@ from .options import CallOptions, OptionStack, read_now
 from .scopes import KnownScopes
 from .search import SearchIndex, read_size
 from .serve import OTHER_DOCUMENTS, Server
+from .settings import Settings
 from .shared import Shared
 from .together import Together
 from .update import Store
@@ -72,8 +73,8 @@ class Core:
         elif isinstance(policy, Verified):
             self._verification = Verification(self.calls, self._server, policy)
         count = query.CANDIDATES if agreement is None else agreement.candidates
-        create = settings.create_index
-        self.search = SearchIndex(settings.schema, reporter, create, tuple(searched), count)
+        about = (tuple(searched), count, settings.redis_seconds, settings.is_cluster)
+        self.search = SearchIndex(settings.schema, reporter, settings.create_index, *about)
         self._scopes = KnownScopes()
         self.shared = Shared(self.calls)
         known = self._scopes, self.shared
@@ -204,18 +205,20 @@ class Core:
         send = partial(self.calls.send, asked)
         more = self._server.wanted(asked)
         nearest = yield from self.search.nearest(send, asked.scope, vector, more)
-        if nearest is None:
-            return miss("search_unavailable")
+        if isinstance(nearest, str):
+            return miss(nearest)
         judged: list[Judged] = []
         result = yield from self._judge(asked, nearest.ours, threshold, judged)
         if result is None and nearest.hides(len(judged), threshold):
             # Entries of other scopes stand among the nearest, within the threshold, which the
             # masks make rare.
             rest = yield from self.search.within(send, asked.scope, vector, more)
-            if rest is None and not judged:
-                return miss("search_unavailable")
+            if isinstance(rest, str):
+                if not judged:
+                    return miss(rest)
+                rest = ()
             seen = {one.candidate.entry for one in judged}
-            others = (candidate for candidate in rest or () if candidate.entry not in seen)
+            others = (candidate for candidate in rest if candidate.entry not in seen)
             result = yield from self._judge(asked, others, threshold, judged)
         if result is None and self._agreeing is not None:
             result = yield from self._agreeing.serve(asked, judged, threshold)

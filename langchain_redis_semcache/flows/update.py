@@ -118,6 +118,7 @@ class Store:
             note(generations, stored(asked.key))
         if vector is not None:
             self._scopes.add(asked.scope)
+            yield from self._search.ensure_behind(vector)
         if later:
             yield Behind(partial(self._attach, asked, fields))
         return Stored(
@@ -147,10 +148,12 @@ class Store:
             self._calls.failed("update", "vector", reply)
             return
         self._calls.reporter.recovered("vector")
+        yield from self._search.ensure_behind(vector)
         self._scopes.add(asked.scope)
 
     def _ensure(self, asked: Asked, vector: bytes) -> Flow[None]:
-        yield from self._search.ensure(partial(self._calls.send, asked, write=True), vector)
+        if not self._search.apart():
+            yield from self._search.ensure(partial(self._calls.send, asked, write=True), vector)
 
     def _fields(self, asked: Asked, data: bytes) -> dict[bytes, bytes]:
         """Return what an entry says, without a vector."""

@@ -16,11 +16,13 @@ from .._effects import Command
 from ..bounded.breaker import SuspendedError
 from ..errors import ConfigurationError
 from .client_channels import ClientChannel
+from .conversation import is_cluster
 from .jobs import Budget
 from .on_loop import AsyncLink, GatheringLink
 from .options import without_notifications
 from .pace import Pace
 from .replies import Ours
+from .shards import ClientLayout, ShardedLink, Shards
 
 _LOGGER = logging.getLogger("langchain_redis_semcache")
 
@@ -106,8 +108,9 @@ class Refused:
 class MadePerLoop:
     """One client per event loop, made there by the application's function; closed with its loop."""
 
-    def __init__(self, make: Callable[[], Any]) -> None:
+    def __init__(self, make: Callable[[], Any], shards: Shards) -> None:
         self._make = make
+        self._shards = shards
 
     def __call__(self) -> AsyncLink:
         try:
@@ -120,14 +123,17 @@ class MadePerLoop:
             if inspect.iscoroutine(client):
                 client.close()
             return Refused(NotAnAsyncClient())
-        return GatheringLink(ClientChannel(client, owned=True))
+        if is_cluster(client):
+            self._shards.found(ClientLayout(client))
+        return _link(client, self._shards, owned=True)
 
 
 class PassedAsync:
     """The application's async client on the first loop that uses it, one like it on others."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, shards: Shards) -> None:
         self._client = client
+        self._shards = shards
         self._home: weakref.ref[asyncio.AbstractEventLoop] | None = None
         self._told = False
 
@@ -136,7 +142,7 @@ class PassedAsync:
         if self._home is None:
             self._home = weakref.ref(loop)
         if self._home() is loop:
-            return GatheringLink(ClientChannel(self._client, owned=False))
+            return _link(self._client, self._shards, owned=False)
         twin = _twin(self._client)
         if twin is not None:
             return GatheringLink(ClientChannel(twin, owned=True))
@@ -151,9 +157,16 @@ class PassedAsync:
         return Refused(ClientOfAnotherLoop())
 
 
-def async_links(given: Any) -> Callable[[], AsyncLink]:
+def async_links(given: Any, shards: Shards) -> Callable[[], AsyncLink]:
     """Return what makes a link for the running loop out of a passed client or a factory."""
-    return MadePerLoop(given) if _is_factory(given) else PassedAsync(given)
+    return MadePerLoop(given, shards) if _is_factory(given) else PassedAsync(given, shards)
+
+
+def _link(client: Any, shards: Shards, *, owned: bool) -> AsyncLink:
+    def gathering() -> AsyncLink:
+        return GatheringLink(ClientChannel(client, owned=owned))
+
+    return ShardedLink(gathering, shards) if is_cluster(client) else gathering()
 
 
 def _twin(client: Any) -> Any | None:

@@ -11,6 +11,7 @@ from collections.abc import Generator, Sequence
 from typing import Any
 
 from .._effects import Command, ErrorReply, as_text
+from ..entry.query import parse_keys
 
 _ANY_NODE = ("FT.AGGREGATE", "FT.CREATE", "FT.SEARCH")
 _EVERY_NODE = ("ACL", "FT.DROPINDEX", "FT.INFO", "FT._LIST", "INFO", "PING", "SCAN", "TIME")
@@ -19,7 +20,33 @@ KEYLESS = frozenset({*_ANY_NODE, *_EVERY_NODE})
 Plan = Generator[tuple[str, Command], Any, Any]
 
 
-def plan(command: Command, primaries: Sequence[str], owner: str) -> Plan:
+class Rota:
+    """Whose turn it is to answer for all.
+
+    An engine that searches all nodes does so from any of them. One that does not takes the index
+    for a key, and every node but its owner answers MOVED: so the owner is asked only once another
+    node has answered. From then on all are asked in turn, since what valkey-search was told within
+    a transaction it indexes when it is searched next.
+    """
+
+    def __init__(self) -> None:
+        self._whole = False
+        self._turn = random.randrange(1 << 16)
+
+    def next(self, nodes: Sequence[str], owner: str) -> str:
+        if not self._whole:
+            nodes = [node for node in nodes if node != owner] or nodes
+        self._turn += 1
+        return nodes[self._turn % len(nodes)]
+
+    def answered(self, node: str, owner: str, reply: Any) -> None:
+        if isinstance(reply, ErrorReply) and reply.code == "MOVED":
+            self._whole = False
+        elif node != owner:
+            self._whole = True
+
+
+def plan(command: Command, primaries: Sequence[str], owner: str, rota: Rota) -> Plan:
     """Say whom to ask for what, and return the reply of the cluster as a whole.
 
     `owner` is the node that would have the index if its name were a key.
@@ -28,19 +55,35 @@ def plan(command: Command, primaries: Sequence[str], owner: str) -> Plan:
     name = command[0]
     if name == "SCAN":
         return (yield from _scan(command, nodes))
-    if name in _ANY_NODE:
-        # An engine that searches all nodes does so from any of them. One that does not takes the
-        # index for a key, and every node but the owner answers MOVED.
-        return (yield random.choice([n for n in nodes if n != owner] or nodes), command)
+    if name in _ANY_NODE and not _wants_keys(command):
+        node = rota.next(nodes, owner)
+        reply = yield node, command
+        rota.answered(node, owner, reply)
+        return reply
     replies = []
     for node in nodes:
         replies.append((yield node, command))
+    if name in _ANY_NODE:
+        return _keys_of_all(replies)
     good = [reply for reply in replies if not isinstance(reply, ErrorReply)]
     if not good:
         return next((reply for reply in replies if reply.code != "MOVED"), replies[0])
     if name == "FT._LIST":
         return sorted({as_text(index) for reply in good for index in reply})
     return good[0]
+
+
+def _wants_keys(command: Command) -> bool:
+    return "NOCONTENT" in command and command[command.index("LIMIT") + 2] not in (0, "0")
+
+
+def _keys_of_all(replies: Sequence[Any]) -> Any:
+    """Add up the keys that each node found: one that has just been written to may know more."""
+    for reply in replies:
+        if isinstance(reply, (ErrorReply, str, bytes)):
+            return reply
+    keys = sorted({key for reply in replies for key in parse_keys(reply)})
+    return [len(keys), *keys]
 
 
 def _scan(command: Command, nodes: list[str]) -> Plan:

@@ -11,18 +11,30 @@ from ..bounded.threads import Workers
 from ..errors import ConfigurationError
 from .client_channels import ThreadedChannel
 from .clients import AsyncOnly, async_links, check_clients
+from .cluster import Rota
+from .cluster_links import AsyncClusterLink, ClusterLink
+from .conversation import is_cluster
 from .on_loop import AsyncLink, GatheringLink, SocketChannel
 from .place import Place, place_of
+from .shards import ClientLayout, ShardedLink, Shards
 from .sync import ClientLink, SocketLink, SyncLink
-from .urls import DEFAULT_URL, by_url
+from .topology import Topology
+from .urls import DEFAULT_URL, ClusterUrl, by_url, cluster_url, is_cluster_url
 
 
 class Links:
     """The sync link and one async link per running event loop."""
 
-    def __init__(self, sync: SyncLink, make_async: Callable[[], AsyncLink], place: Place) -> None:
+    def __init__(
+        self,
+        sync: SyncLink,
+        make_async: Callable[[], AsyncLink],
+        place: Place,
+        shards: Shards | None = None,
+    ) -> None:
         self.sync = sync
         self.place = place
+        self.shards = Shards() if shards is None else shards
         self._make_async = make_async
         self._per_loop: dict[asyncio.AbstractEventLoop, AsyncLink] = {}
 
@@ -67,21 +79,47 @@ def open_links(
         return _links_by_url(
             redis_url or os.environ.get("REDIS_URL", DEFAULT_URL), workers, timeout
         )
+    passed = [one for one in (client, async_client) if is_cluster(one)]
+    shards = Shards(ClientLayout(passed[0]) if passed else None)
     if client is not None:
         link = ClientLink(client, workers)
         place = place_of(client)
-        if async_client is None:
-            return Links(link, lambda: GatheringLink(ThreadedChannel(link, workers)), place)
-        return Links(link, async_links(async_client), place)
+        if async_client is not None:
+            return Links(link, async_links(async_client, shards), place, shards)
+
+        def threaded() -> AsyncLink:
+            return GatheringLink(ThreadedChannel(link, workers))
+
+        make = (lambda: ShardedLink(threaded, shards)) if passed else threaded
+        return Links(link, make, place, shards)
     sync: SyncLink = AsyncOnly()
     if redis_url is not None:
-        sync = _links_by_url(redis_url, workers, timeout).sync
-    return Links(sync, async_links(async_client), place_of(async_client))
+        by = _links_by_url(redis_url, workers, timeout)
+        sync, shards = by.sync, by.shards if by.shards.many else shards
+    return Links(sync, async_links(async_client, shards), place_of(async_client), shards)
 
 
 def _links_by_url(url: str, workers: Workers, timeout: float) -> Links:
+    if is_cluster_url(url):
+        return _cluster_by_url(cluster_url(url, timeout), workers, timeout)
     connect, aconnect = by_url(url, timeout)
     place = place_of(connect())
     return Links(
         SocketLink(connect, workers), lambda: GatheringLink(SocketChannel(aconnect)), place
     )
+
+
+def _cluster_by_url(url: ClusterUrl, workers: Workers, timeout: float) -> Links:
+    topology, rota = Topology(url.seeds), Rota()
+
+    def node(name: str) -> SyncLink:
+        connect, _ = by_url(url.of(name), timeout)
+        return SocketLink(connect, workers)
+
+    def anode(name: str) -> AsyncLink:
+        _, aconnect = by_url(url.of(name), timeout)
+        return GatheringLink(SocketChannel(aconnect))
+
+    sync = ClusterLink(topology, node, rota)
+    place = Place(f"the cluster of {', '.join(url.seeds)}", url.secrets)
+    return Links(sync, lambda: AsyncClusterLink(topology, anode, rota), place, Shards(topology))

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import redis
 import redis.asyncio
 from redis.exceptions import ResponseError
 
 from .._effects import Command
-from .cluster import KEYLESS, plan
+from .cluster import KEYLESS, Rota, plan
 from .replies import error_reply
 
 Conversation = Generator[Callable[[], Any], Any, Sequence[Any]]
 
+_ROTAS: WeakKeyDictionary[Any, Rota] = WeakKeyDictionary()
 _KINDS = (redis.Redis, redis.asyncio.Redis, redis.RedisCluster, redis.asyncio.RedisCluster)
 
 
@@ -88,7 +90,8 @@ def _ask_nodes(client: Any, command: Command) -> Generator[Callable[[], Any], An
     """Follow the plan, not through the cluster's client, which would follow a MOVED."""
     nodes = {node.name: node for node in client.get_primaries()}
     owner = client.get_node_from_key(command[1]).name if len(command) > 1 else ""
-    steps = plan(command, list(nodes), owner)
+    rota = _ROTAS.setdefault(client, Rota())
+    steps = plan(command, list(nodes), owner, rota)
     try:
         node, asked = next(steps)
         while True:

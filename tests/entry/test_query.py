@@ -35,10 +35,11 @@ def test_knn() -> None:
     command = list(Search("i", hnsw=True).knn(VECTOR, "distance"))
     where = f"*=>[KNN {CANDIDATES} @vector $v EF_RUNTIME {EF_RUNTIME} AS distance]"
     assert command[:8] == ["FT.SEARCH", "i", where, "PARAMS", 2, "v", VECTOR, "RETURN"]
-    fields = command[9:-7]
+    fields = command[9:-9]
     assert command[8] == len(fields)
     assert fields == ["distance", "prompt", "response", "created_at"]
-    assert command[-7:] == ["SORTBY", "distance", "LIMIT", 0, CANDIDATES, "DIALECT", 2]
+    tail = ["SORTBY", "distance", "LIMIT", 0, CANDIDATES, "TIMEOUT", 400, "DIALECT", 2]
+    assert command[-9:] == tail
 
 
 def test_knn_variants() -> None:

@@ -49,25 +49,62 @@ def commands(asked: list[Send]) -> list[tuple[Any, ...]]:
 def test_setup(reply: Any) -> None:
     """Set-up embeds, connects and creates the index; one that exists is as good."""
     lab = Lab()
-    asked, answer = recorded([1, 0], [b"PONG"], [reply])
+    asked, answer = recorded([1, 0], [b"PONG"], [reply], [[0]])
     run(admin.setup(lab.core), answer)
-    assert commands(asked[1:]) == [("PING",), lab.core.settings.schema.create(2)]
+    *before, search = commands(asked[1:])
+    assert before == [("PING",), lab.core.settings.schema.create(2)]
+    assert search[:2] == ("FT.SEARCH", INDEX)
     assert all(request.timeout == admin.SECONDS for request in asked[1:])
 
 
 def test_setup_is_remembered() -> None:
     """After set-up no store makes sure of the index again, not even without a lookup before."""
     lab = Lab()
-    run(admin.setup(lab.core), recorded([1, 0], [b"PONG"], [b"OK"])[1])
+    run(admin.setup(lab.core), recorded([1, 0], [b"PONG"], [b"OK"], [[0]])[1])
     lab.update(ASKED)
     assert lab.world.names == ["UNLINK HSET", "embed", "EVAL"]
 
 
 def test_setup_without_index() -> None:
     """With `create_index=False` set-up creates none."""
-    asked, answer = recorded([1, 0], [b"PONG"])
+    asked, answer = recorded([1, 0], [b"PONG"], [[0]])
     run(admin.setup(Lab(create_index=False).core), answer)
-    assert commands(asked[1:]) == [("PING",)]
+    assert [command[0] for command in commands(asked[1:])] == ["PING", "FT.SEARCH"]
+
+
+def test_setup_learns() -> None:
+    """How the engine wants to be asked is found out at set-up: no lookup is refused for it."""
+    lab = Lab()
+    refused = ErrorReply("ERR", "Index field `d1` does not exist")
+    run(admin.setup(lab.core), recorded([1, 0], [b"PONG"], [b"OK"], [refused], [[0]])[1])
+    assert not lab.core.search.engine.sorts
+
+
+MOVED = ErrorReply("MOVED", "MOVED 1 secret:7000")
+FLOAT16 = ErrorReply("ERR", "Unknown argument `FLOAT16`")
+DEAD = ErrorReply("ERR", "Could not send query to cluster")
+
+
+@pytest.mark.parametrize(
+    ("replies", "says"),
+    [
+        ([MOVED], "FT.CREATE: this cluster does not search all its nodes: use Redis 8"),
+        ([b"OK", MOVED], "FT.SEARCH: this cluster does not search all its nodes: use Redis 8"),
+        ([FLOAT16], "vectors of float32 only: write index=Index(vector='float32')"),
+        ([NO_MODULE], "FT.CREATE: this server has no search module: use Redis 8"),
+        ([ErrorReply("ERR", "Cannot create index on db != 0")], "write redis://host:6379/0"),
+        ([b"OK", DEAD], "not all shards answered"),
+        ([b"OK", b"Request timed out"], "not all shards answered"),
+        ([b"OK", NO_INDEX], "run setup() once as a user who may FT.CREATE"),
+    ],
+)
+def test_setup_says_what_the_engine_cannot(replies: list[Any], says: str) -> None:
+    """What an engine cannot do is refused at set-up, with what to write."""
+    steps = [[1, 0], [b"PONG"], *([reply] for reply in replies)]
+    with pytest.raises(CacheUnavailableError) as caught:
+        run(admin.setup(Lab().core), script(*steps))
+    assert says in str(caught.value)
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -189,7 +226,16 @@ def test_delete_no_tags() -> None:
 
 
 @pytest.mark.parametrize(
-    "listed", [[[NO_MODULE]], [[NOPERM]], [[[]]], [[[INDEX]], [NO_INDEX]]], ids=range(4)
+    "listed",
+    [
+        [[NO_MODULE]],
+        [[NOPERM]],
+        [[[]]],
+        [[[INDEX]], [NO_INDEX]],
+        [[[INDEX]], [ErrorReply("MOVED", "MOVED 1 a:1")]],
+        [[[INDEX]], [ErrorReply("ERR", "Vector query clause is missing")]],
+    ],
+    ids=range(6),
 )
 def test_delete_tagged_by_scan(listed: list[Any]) -> None:
     """Without an index to ask, every entry of this name is looked at."""
@@ -203,6 +249,13 @@ def test_delete_tagged_by_scan(listed: list[Any]) -> None:
     )
     assert run(admin.delete_tagged(Lab().core, ["faq"]), answer) == 1
     assert commands(asked)[-1] == ("UNLINK", "app::1")
+
+
+@pytest.mark.parametrize("reply", [DEAD, ErrorReply("OOM", "x"), b"Request timed out"])
+def test_delete_tagged_where_not_all_shards_answer(reply: Any) -> None:
+    """That some may be left is an exception, never a number."""
+    with pytest.raises(CacheUnavailableError):
+        run(admin.delete_tagged(Lab().core, ["faq"]), script([[INDEX]], [reply]))
 
 
 def test_scan_finds_corrupt_tags() -> None:

@@ -25,6 +25,18 @@ def info(**fields: Any) -> bytes:
     return "\r\n".join(["# Memory", *(f"{k}:{v}" for k, v in fields.items())]).encode()
 
 
+def unsorted(*command: Any) -> Any:
+    """Answer as an engine does that refuses SORTBY."""
+    return ErrorReply("ERR", "Index field `d1` does not exist") if "SORTBY" in command else [0]
+
+
+def blob(size: int) -> Callable[..., Any]:
+    """Answer as the index of vectors of so many bytes does."""
+    return lambda *command: (
+        [0] if len(command[6]) == size else ErrorReply("ERR", "query vector blob size")
+    )
+
+
 def server(**changes: Any) -> Callable[[Request], list[Any]]:
     """A healthy server with four entries, save for what is changed."""
     replies: dict[str, Any] = {
@@ -36,6 +48,7 @@ def server(**changes: Any) -> Callable[[Request], list[Any]]:
         "HMGET": [None] * 4,
         "FT._LIST": [INDEX.encode(), b"other::x:2:hnsw"],
         "FT.INFO": [b"num_docs", b"4", b"hash_indexing_failures", 0],
+        "FT.SEARCH": [0],
         **changes,
     }
 
@@ -66,7 +79,8 @@ def test_healthy() -> None:
     """Where all is well, everything is ok and says what it is."""
     told = {one.subject: one for one in found()}
     assert {one.health for one in told.values()} == {"ok"}
-    assert {"reachable", "clock", "user", "memory", "entries", "search", "index"} < told.keys()
+    server, stored = {"reachable", "clock", "user", "memory"}, {"entries", "search", "index"}
+    assert server | stored | {"engine"} < told.keys()
     assert told["user"].says == "default"
     assert told["settings"].says == "on; threshold and ttl are those of each constructor"
     assert told["memory"].says == "500 B of 1 kB used, allkeys-lru"
@@ -134,6 +148,11 @@ def test_decoded() -> None:
         ("index", {"FT._LIST": []}, "note", "none for 4 entries"),
         ("index", {"FT.INFO": NOPERM}, "note", "may not ask"),
         ("index", {"FT.INFO": [b"hash_indexing_failures", b"3"]}, "note", "3 could not"),
+        ("engine", {}, "ok", "answers searches"),
+        ("engine", {"FT.SEARCH": NOPERM}, "note", "may not ask"),
+        ("engine", {"FT.SEARCH": ErrorReply("MOVED", "x")}, "problem", "not search all its nodes"),
+        ("engine", {"FT.SEARCH": b"Request timed out"}, "problem", "not all shards answered"),
+        ("engine", {"FT.SEARCH": unsorted}, "ok", "does not sort by distance: done here"),
         ("reachable", {"PING": NOPERM}, "ok", "ms there and back"),
         ("reachable", {"PING": ErrorReply("NOAUTH", "secret")}, "problem", "NOAUTH"),
     ],
@@ -148,6 +167,7 @@ def test_findings(subject: str, changes: dict[str, Any], health: str, says: str)
 def test_of_another_model() -> None:
     """Without the embedder the indexes of the name are shown all the same."""
     index = f"app::{'0' * 8}:3:flat"
+    assert of("engine", **{"FT._LIST": [index], "FT.SEARCH": blob(6)}).health == "ok"
     told = of("index", **{"FT._LIST": [index], "SCAN": ["0", [OLD]]})
     assert told.says.startswith(f"{index}: 3 dimensions, flat")
 

@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 
 from langchain_redis_semcache._effects import Command, ErrorReply
-from langchain_redis_semcache.transport.cluster import plan
+from langchain_redis_semcache.transport.cluster import Rota, plan
 
 NODES = ["c:1", "a:1", "b:1"]
 MOVED = ErrorReply("MOVED", "MOVED 1 a:1")
 OOM = ErrorReply("OOM", "OOM")
 
 
-def carried_out(command: Command, replies: dict[str, Any], owner: str = "") -> tuple[Any, Any]:
+def carried_out(
+    command: Command, replies: dict[str, Any], owner: str = "", rota: Rota | None = None
+) -> tuple[Any, Any]:
     """Return whom the plan asked, and its result."""
-    steps, asked = plan(command, NODES, owner), []
+    steps, asked = plan(command, NODES, owner, rota or Rota()), []
     try:
         node, sent = next(steps)
         while True:
@@ -33,6 +35,46 @@ def test_any_node_but_the_owner(command: Command) -> None:
         asked, reply = carried_out(command, {"b:1": "b", "c:1": "c"}, owner="a:1")
         ((node, sent),) = asked
         assert (reply, sent) == (node[0], command)
+
+
+def searched(rota: Rota, reply: Any) -> str:
+    """Return the node whose turn it is to search."""
+    (((node, _),), _) = carried_out(("FT.SEARCH", "i"), dict.fromkeys(NODES, reply), "a:1", rota)
+    return str(node)
+
+
+def test_in_turn() -> None:
+    """Once a node answers for all, each has its turn, the owner of the name as well: valkey-search
+    indexes what a transaction wrote when that very node is searched."""
+    rota = Rota()
+    assert searched(rota, [0]) != "a:1"
+    assert sorted({searched(rota, [0]) for _ in NODES}) == sorted(NODES)
+
+
+def test_a_cluster_that_does_not_search_as_a_whole() -> None:
+    """Its owner of the name, who would answer for itself alone, is never asked."""
+    rota = Rota()
+    for _ in range(9):
+        assert searched(rota, MOVED) != "a:1"
+
+
+def test_keys_of_all_nodes() -> None:
+    """A search for keys to be removed goes through every node, and counts each key once."""
+    command = ("FT.SEARCH", "i", "@tag_ids:{x}", "NOCONTENT", "LIMIT", "0", "500")
+    replies: dict[str, Any] = {"a:1": [1, b"k1"], "b:1": [2, b"k1", b"k2"], "c:1": [0]}
+    asked, reply = carried_out(command, replies, "a:1")
+    assert [node for node, _ in asked] == sorted(NODES)
+    assert reply == [2, "k1", "k2"]
+    assert carried_out(command, {**replies, "b:1": OOM})[1] == OOM
+    assert carried_out(command, {**replies, "b:1": b"Request timed out"})[1] == b"Request timed out"
+
+
+def test_a_number_of_keys() -> None:
+    """How many there are, one node says for all."""
+    command = ("FT.SEARCH", "i", "*", "NOCONTENT", "LIMIT", 0, 0)
+    asked, reply = carried_out(command, {node: [7] for node in NODES})
+    assert len(asked) == 1
+    assert reply == [7]
 
 
 def test_every_node() -> None:

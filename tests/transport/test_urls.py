@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from langchain_redis_semcache.errors import ConfigurationError
-from langchain_redis_semcache.transport.urls import by_url
+from langchain_redis_semcache.transport.urls import by_url, cluster_url, is_cluster_url
 
 
 def connection(url: str) -> Any:
@@ -26,6 +26,48 @@ def aconnection(url: str) -> Any:
 
 
 SECRET = "s3cret"
+
+
+@pytest.mark.parametrize(
+    ("url", "seeds", "node"),
+    [
+        ("redis+cluster://a", ["a:6379"], "redis://c:1"),
+        ("redis+cluster://a,b:7000/0", ["a:6379", "b:7000"], "redis://c:1"),
+        (
+            f"redis+cluster://me:{SECRET}%2F@a,b",
+            ["a:6379", "b:6379"],
+            f"redis://me:{SECRET}%2F@c:1",
+        ),
+        ("rediss+cluster://a?ssl_cert_reqs=none", ["a:6379"], "rediss://c:1/?ssl_cert_reqs=none"),
+        ("redis+cluster://[::1]:7000,a", ["::1:7000", "a:6379"], "redis://c:1"),
+    ],
+)
+def test_cluster_urls(url: str, seeds: list[str], node: str) -> None:
+    """A cluster's URL names some nodes; what it says besides holds for each that is found."""
+    read = cluster_url(url, 0.5)
+    assert read.seeds == seeds
+    assert read.of("c:1") == node
+    assert read.of("::1:7000").split("?")[0].endswith("[::1]:7000" + ("/" if "?" in node else ""))
+    assert is_cluster_url(url)
+
+
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("redis+cluster://", "names some of the nodes"),
+        ("redis+cluster://,", "names some of the nodes"),
+        ("redis+cluster://a/1", "database 0 only"),
+        ("redis+cluster://a?db=2", "database 0 only"),
+        (f"redis+cluster://x:{SECRET}@a:port", "could not be read"),
+        (f"redis+cluster://x:{SECRET}@a?socket_timeout=3", "cannot set socket_timeout"),
+        ("rediss+cluster://a?ssl_nonsense=1", "could not be read"),
+    ],
+)
+def test_refused_cluster_urls(url: str, says: str) -> None:
+    """What a cluster's URL cannot say is refused at construction, without its secrets."""
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        cluster_url(url, 0.5)
+    assert SECRET not in str(caught.value)
 
 
 @pytest.mark.parametrize(
