@@ -78,9 +78,12 @@ class Job:
         """Tell whoever waits that the time is over."""
         self.fail(OverloadedError() if self.sent_at is None else TimeoutError())
 
-    def answer(self, replies: Sequence[Any]) -> None:
-        if not self.replies.done():
-            self.replies.set_result(replies)
+    def answer(self, replies: Sequence[Any]) -> bool:
+        """Hand over the replies; tell whether anybody still waits for them."""
+        if self.replies.done():
+            return False
+        self.replies.set_result(replies)
+        return True
 
     def fail(self, error: BaseException) -> None:
         if not self.replies.done():

@@ -10,6 +10,7 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 from redis.exceptions import ConnectionError as RedisConnectionError
@@ -130,11 +131,7 @@ class GatheringLink:
         check(replies, job.ours)
         job.arrived(self._loop.time())
         self._unanswered.discard(job)
-        turn = self.pace.turn()
-        if turn is None:
-            job.answer(replies)
-        else:
-            turn.add_done_callback(lambda _: job.answer(replies))
+        self.pace.in_turn(partial(job.answer, replies))
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         jobs = self._running.pop(task)

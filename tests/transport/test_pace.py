@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from langchain_redis_semcache.transport.pace import PER_TICK, Pace
 
@@ -55,3 +56,29 @@ def test_one_at_a_time() -> None:
             await asyncio.sleep(0)
 
     asyncio.run(main())
+
+
+def test_calls_take_turns_too() -> None:
+    """What is called in its turn counts as what awaits it, unless nobody went on by it."""
+
+    async def main() -> list[list[bool]]:
+        pace = Pace()
+        ticks: list[list[bool]] = [[]]
+
+        def go(goes: bool) -> bool:
+            ticks[-1].append(goes)
+            return goes
+
+        for goes in [True] * PER_TICK + [False] * 3 + [True] * PER_TICK:
+            pace.in_turn(partial(go, goes))
+        turn = pace.turn()
+        assert turn is not None
+        while not turn.done():
+            ticks.append([])
+            await asyncio.sleep(0)
+        return ticks
+
+    first, second, *_, last = asyncio.run(main())
+    assert first == [True] * PER_TICK
+    assert second == [False] * 3 + [True] * PER_TICK
+    assert last == []
