@@ -96,6 +96,24 @@ async def test_a_real_server(redis_url: str, protocol: int, to: To) -> None:
     assert not await stream.is_silent()
 
 
+def test_on_uvloop(redis_url: str) -> None:
+    """A loop with transports of its own kind is no other case."""
+
+    async def ask() -> list[Any]:
+        stream = await opened(by_url(redis_url, 0.5)[1])
+        assert isinstance(stream, HiredisStream)
+        await stream.send(pack([("PING",)]), 1)
+        replies = await stream.replies(1)
+        await stream.close()
+        return replies
+
+    loop = pytest.importorskip("uvloop").new_event_loop()
+    try:
+        assert loop.run_until_complete(ask()) == [b"PONG"]
+    finally:
+        loop.close()
+
+
 async def test_closing_is_redis_pys(peer: Peer, to: To) -> None:
     """In peace or at once, the peer sees the end, and nothing is left for the collector to find."""
     for close in ("close", "end"):

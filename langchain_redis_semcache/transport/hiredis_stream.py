@@ -28,6 +28,7 @@ PENDING: Final = object()
 """Stands for a reply that has not arrived completely."""
 # Others do more than their transports do: Sentinel's look at what they read.
 _KINDS = (Connection, SSLConnection, UnixDomainSocketConnection)
+_USED = ("abort", "get_protocol", "is_closing", "set_protocol", "write")
 # No answers to a command: nothing on such a connection will be answered.
 _UNAVAILABLE: dict[str, type[Exception]] = {
     "LOADING": BusyLoadingError,
@@ -48,7 +49,8 @@ def taken_over(connection: Any) -> HiredisStream | None:
 def transport_of(connection: Any) -> asyncio.Transport | None:
     """Return the transport of an established connection, if it is where it has always been."""
     transport = getattr(getattr(connection, "_writer", None), "transport", None)
-    return transport if isinstance(transport, asyncio.Transport) else None
+    # uvloop's are no `asyncio.Transport`.
+    return transport if all(callable(getattr(transport, name, None)) for name in _USED) else None
 
 
 class HiredisStream(asyncio.Protocol):
