@@ -100,14 +100,14 @@ class AtCall(BaseCache):
     def mark(self, prompt: str, llm_string: str) -> dict[str, Any] | None:
         """Return metadata that say where an answer is going to be stored, if it is to be marked."""
         mark: dict[str, Any] | None = self._run(
-            "update", self._core.mark(prompt, llm_string, self._options)
+            "update", self._core.store.mark(prompt, llm_string, self._options)
         )
         return mark
 
     async def amark(self, prompt: str, llm_string: str) -> dict[str, Any] | None:
         """Do what `mark` does."""
         mark: dict[str, Any] | None = await self._arun(
-            "update", self._core.mark(prompt, llm_string, self._options)
+            "update", self._core.store.mark(prompt, llm_string, self._options)
         )
         return mark
 

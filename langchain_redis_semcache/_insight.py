@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseLanguageModel
     from langchain_core.messages import BaseMessage
-    from langchain_core.prompt_values import PromptValue
 
     from ._reporter import Reporter
     from .driver.drivers import Drivers
@@ -25,23 +22,22 @@ class Insight:
     _drivers: Drivers
     _reporter: Reporter
 
-    def explain(
-        self,
-        prompt_or_messages: str | PromptValue | Sequence[BaseMessage],
-        llm_string_or_model: str | BaseLanguageModel[Any],
-    ) -> Explanation:
-        """Say what a lookup would do and why; later calls go as if nobody had asked."""
-        flow = self._by_hand.explain(prompt_or_messages, llm_string_or_model)
+    def explain(self, asked: Any, model: Any = None, *, like: str | None = None) -> Explanation:
+        """Say what a lookup would do and why; later calls go as if nobody had asked.
+
+        Takes what `model.invoke` takes and the model: bare, bound, in a chain of prompts, or its
+        llm_string. Alone, a message that was served or stored, or an event: why this one? With
+        `like`, the text of a question, asked as that of the entry with this key was.
+        """
+        flow = self._by_hand.explain(asked, model, like)
         with self._reporter.muted():
             return self._drivers.run(flow, glance=True)
 
     async def aexplain(
-        self,
-        prompt_or_messages: str | PromptValue | Sequence[BaseMessage],
-        llm_string_or_model: str | BaseLanguageModel[Any],
+        self, asked: Any, model: Any = None, *, like: str | None = None
     ) -> Explanation:
         """Say what an `alookup` would do and why."""
-        flow = self._by_hand.explain(prompt_or_messages, llm_string_or_model)
+        flow = self._by_hand.explain(asked, model, like)
         with self._reporter.muted():
             return await self._drivers.arun(flow, glance=True)
 

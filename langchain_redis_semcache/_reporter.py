@@ -13,9 +13,9 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import fields
 from typing import Any, Literal
 
+from ._log import Log
 from ._signals import let_through
 from .events import (
     Audited,
@@ -30,7 +30,6 @@ from .events import (
     Miss,
     Observer,
     Operation,
-    SettingsChanged,
     Stored,
     VerifierAsked,
     Waited,
@@ -41,122 +40,15 @@ from .stats import Stats
 _LOGGER = logging.getLogger("langchain_redis_semcache")
 
 
-_ONLY_IDENTICAL = "identical questions are still served, reworded ones are not"
-_CONSEQUENCES = {
-    "search": _ONLY_IDENTICAL,
-    "embedding": _ONLY_IDENTICAL,
-    "vector": _ONLY_IDENTICAL,
-    "store": "answers are not stored, stored ones are still served",
-    "model": "calls that bind objects without a repr of their own are left to the model",
-    "entry": "the model is asked and its answer replaces the entry",
-    "verifier": "questions that need it are answered by the model",
-    "judge": "the audit has less to go by",
-    "audit": "the audit has less to go by",
-    "agreement": "neighbours vouch for fewer questions",
-    "settings": "the switch, the threshold and the ttl stay as they are",
-}
-
-
-_BY_CALL = frozenset({"internal", "namespace", "question"})
-"""What fails in one call and works in the next: that it works says little."""
-QUIET_SECONDS = 60.0
-"""Such a failure is over when it has not been seen for so long."""
-
-
-class Log:
-    """Logs events: hits and misses at DEBUG, a failure as one WARNING until it is over.
-
-    The sentence is for people; programs find the event and its fields in `extra`, each with
-    "semcache_" before its name.
-    """
-
-    def __init__(
-        self,
-        name: str,
-        clock: Callable[[], float] = time.monotonic,
-        sentences: Mapping[str, str] | None = None,
-    ) -> None:
-        self._name = name
-        self._clock = clock
-        self._sentences = sentences or {}
-        """What to do, by the error of a `Failed` event."""
-        self._failing: dict[str, float] = {}
-        """When it last failed, by stage."""
-
-    def __call__(self, event: Event, /) -> None:
-        if isinstance(event, Failed):
-            self._failed(event)
-        elif isinstance(event, Warned):
-            self._say(logging.WARNING, event, "%s: %s", event.setting, event.reason)
-        elif isinstance(event, SettingsChanged):
-            self._settings_changed(event)
-        elif not _LOGGER.isEnabledFor(logging.DEBUG):
-            return
-        elif isinstance(event, BreakerChanged):
-            self._say(logging.DEBUG, event, "%s breaker %s", event.subject, event.state)
-        else:
-            self._say(logging.DEBUG, event, "%s", event)
-
-    def _settings_changed(self, event: SettingsChanged) -> None:
-        told = ["switched on" if event.on else "switched off: nothing is served or stored"]
-        if event.distance_threshold is not None:
-            told.append(f"distance threshold {event.distance_threshold:g}")
-        if event.ttl is not None:
-            told.append(f"ttl {event.ttl:g} s")
-        self._say(logging.INFO, event, "%s, for all processes of this name", ", ".join(told))
-
-    def _failed(self, event: Failed) -> None:
-        # Consequences of a failure that was reported: a suspension, and that nothing can be
-        # stored where nothing can be reached. Too much at once is nobody's failure.
-        known = event.error in ("suspended", "overloaded", "ClientOfAnotherLoop") or (
-            event.stage == "store" and "redis" in self._failing
-        )
-        new = event.stage not in self._failing and not known
-        if new or event.stage in self._failing:
-            self._failing[event.stage] = self._clock()
-        self._say(
-            logging.WARNING if new else logging.DEBUG,
-            event,
-            "%s failed (%s)%s; %s%s",
-            event.stage,
-            event.error,
-            f": {advice}" if (advice := self._sentences.get(event.error)) else "",
-            _CONSEQUENCES.get(event.stage, "chat calls go on without the cache"),
-            " (said once until it works again)" if new else "",
-        )
-
-    def _say(self, level: int, event: Event, sentence: str, *arguments: object) -> None:
-        if not _LOGGER.isEnabledFor(level):
-            return
-        extra: dict[str, Any] = {"semcache_event": type(event).__name__}
-        extra |= {"semcache_name": self._name}
-        extra |= {f"semcache_{one.name}": getattr(event, one.name) for one in fields(event)}
-        _LOGGER.log(level, "semcache %s: " + sentence, self._name, *arguments, extra=extra)
-
-    def is_failing(self, stage: str) -> bool:
-        return stage in self._failing
-
-    def recovered(self, stage: str) -> None:
-        """Say once that what had failed works again."""
-        failed = self._failing.get(stage)
-        if failed is None or (stage in _BY_CALL and self._clock() - failed < QUIET_SECONDS):
-            return
-        if self._failing.pop(stage, None) is not None:  # no other thread was faster
-            _LOGGER.info(
-                "semcache %s: %s works again",
-                self._name,
-                stage,
-                extra={
-                    "semcache_event": "Recovered",
-                    "semcache_name": self._name,
-                    "semcache_stage": stage,
-                },
-            )
-
-
 COUNT_SECONDS = 60.0
 """How often the entries are counted, at most."""
 _NOBODY = nullcontext()
+MOST_DIFFERENCES = 32
+"""Kinds of differences that are counted each by itself."""
+TELLING = 20
+"""Misses that might have been hits, without one hit: by then it is no accident."""
+
+
 _VERDICTS = {True: "approved", False: "refused", None: "failed"}
 
 
@@ -183,6 +75,7 @@ class Reporter:
         self._reasons: dict[str, Counter[str]] = {
             "misses": Counter(),
             "vetoes": Counter(),
+            "elsewhere": Counter(),
             "bypassed": Counter(),
             "failures": Counter(),
             "verified": Counter(),
@@ -230,6 +123,25 @@ class Reporter:
                 listener(event)
             except Exception as error:
                 _raised(error)
+
+        if isinstance(event, Miss) and event.differs:
+            self._warn_of_scopes()
+
+    def _warn_of_scopes(self) -> None:
+        """Say once that nothing hits although the questions are the same."""
+        with self.lock:
+            elsewhere = self._reasons["elsewhere"]
+            count = elsewhere.total()
+            if count < TELLING or self._counts["exact"] + self._counts["semantic"]:
+                return
+            most, _ = elsewhere.most_common(1)[0]
+        self.once(
+            Warned(
+                "scope",
+                f"no hit so far, and {TELLING} misses whose very questions are stored with "
+                f"a different {most}; cache.explain() shows it",
+            )
+        )
 
     def explain(self, stage: str, cause: str) -> None:
         """Say at DEBUG what the message of a failure was, behind its event."""
@@ -295,6 +207,10 @@ class Reporter:
                 self._reasons["misses"][event.reason] += 1
                 if event.guard:
                     self._reasons["vetoes"][event.guard] += 1
+                if event.differs:
+                    known = self._reasons["elsewhere"]
+                    full = len(known) >= MOST_DIFFERENCES and event.differs not in known
+                    known["others" if full else event.differs] += 1
             elif isinstance(event, Stored):
                 self._counts["stored"] += 1
             elif isinstance(event, Bypassed):

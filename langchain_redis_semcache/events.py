@@ -68,6 +68,9 @@ class Miss:
     embedding_seconds: float = 0.0
     redis_seconds: float = 0.0
     seconds: float = 0.0
+    differs: str = ""
+    """Where this process has stored an answer to the identical question in another scope: what
+    differs, e.g. "system prompt" or "parameter seed, tools"."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,6 +100,9 @@ def _check_overlap(overlap: Any, tags: object) -> None:
 class KeyedPrompt(Runnable[Inputs, PromptValue]):
     """A prompt that tells the cache what of it is the question; `keyed` makes it."""
 
+    renders = True
+    """It does nothing else: `explain` may."""
+
     def __init__(
         self,
         prompt: BaseChatPromptTemplate,

@@ -23,6 +23,8 @@ class Stats:
     """By reason."""
     vetoes: Mapping[str, int] = field(default_factory=dict)
     """Misses that a guard caused, by guard."""
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
+    """Misses whose identical question this process had stored in another scope, by what differs."""
     stored: int = 0
     bypassed: Mapping[str, int] = field(default_factory=dict)
     """By reason."""
@@ -61,7 +63,8 @@ class Stats:
             f"lookups {self.lookups}: exact hits {self.exact_hits}, semantic hits "
             f"{self.semantic_hits}, misses {by(self.misses)}; hit rate {self.hit_rate:.1%}; stored "
             f"{self.stored}; bypassed {by(self.bypassed)}; failures {by(self.failures)}; "
-            f"vetoes {by(self.vetoes)}; waited {self.waited}; embeddings {self.embeddings} of "
+            f"vetoes {by(self.vetoes)}; in another scope {by(self.elsewhere)}; waited "
+            f"{self.waited}; embeddings {self.embeddings} of "
             f"{self.mean_embedding_seconds * 1000:.1f} ms each; Redis {self.round_trips} round "
             f"trips of {self.mean_redis_seconds * 1000:.2f} ms each; breakers {states}"
         )

@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from typing import Any
 
 from langchain_core.embeddings import Embeddings
@@ -129,8 +130,7 @@ class World:
         if name == "HGETALL":
             return dict(entry or {})
         if name == "SCAN":
-            begins = args[1].removesuffix("*")
-            return [b"0", [k.encode() for k in self.hashes if k.startswith(begins)]]
+            return [b"0", [k.encode() for k in self.hashes if fnmatchcase(k, args[1])]]
         if name == "PTTL":
             return self.ttl.get(key, -1) if entry is not None else -2
         if name == "EVAL":

@@ -22,7 +22,7 @@ from langchain_redis_semcache import (
     Index,
     Limits,
     RedisSemanticCache,
-    _reporter,
+    _log,
 )
 from langchain_redis_semcache.events import Event, Failed, Warned
 from tests.lab import MODEL, Fixed, chat
@@ -297,7 +297,7 @@ def test_a_bug_that_is_gone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A rule that raised and works again is one warning with an end."""
-    monkeypatch.setattr(_reporter, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(_log, "QUIET_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
     broken = [True]
 

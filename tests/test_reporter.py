@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from langchain_redis_semcache._reporter import Log, Reporter
+from langchain_redis_semcache._log import Log
+from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.events import (
     BreakerChanged,
     Event,

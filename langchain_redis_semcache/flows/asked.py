@@ -24,6 +24,8 @@ class Asked:
     reading: Reading
     options: CallOptions
     began: float = field(default_factory=time.perf_counter)
+    prompt: str = ""
+    llm_string: str = ""
     embedding_seconds: float = 0.0
     redis_seconds: float = 0.0
     overloaded: bool = False

@@ -16,10 +16,6 @@ from .options import OptionStack
 from .shared import SharedSettings
 
 if TYPE_CHECKING:
-    from langchain_core.language_models import BaseLanguageModel
-    from langchain_core.messages import BaseMessage
-    from langchain_core.prompt_values import PromptValue
-
     from .doctor import Finding
     from .explain import Explanation
     from .health import Health
@@ -92,13 +88,13 @@ class ByHand:
 
         return doctor(self._core)
 
-    def explain(
-        self,
-        prompt_or_messages: str | PromptValue | Sequence[BaseMessage],
-        llm_string_or_model: str | BaseLanguageModel[Any],
-    ) -> Flow[Explanation]:
-        from .explain import as_llm_string, as_prompt, explain
+    def explain(self, given: Any, model: Any, like: str | None) -> Flow[Explanation]:
+        from . import explain
+        from .held import strings
+        from .like import explain_like
 
-        llm_string = as_llm_string(llm_string_or_model)
-        prompt = as_prompt(prompt_or_messages, llm_string_or_model)
-        return explain(self._core, self._options, prompt, llm_string)
+        if like is not None:
+            return explain_like(self._core, self._options, given, like)
+        if model is None:
+            return explain.explain_served(self._core, given)
+        return explain.explain(self._core, self._options, *strings(given, model))

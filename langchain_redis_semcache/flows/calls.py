@@ -92,14 +92,14 @@ class Calls:
             self.reporter.once(Failed("lookup", "model", "ObjectsWithoutRepr"))
         if refused is not None:
             return Bypassed(operation, refused)
-        return Asked(reading, options, began)
+        return Asked(reading, options, began, prompt, llm_string)
 
     def _read(self, prompt: str, llm_string: str, namespace: str) -> Reading:
         return self._interpret(read(prompt, self.settings.context), llm_string, namespace)
 
     def _interpret(self, question: Question, llm_string: str, namespace: str) -> Reading:
         model = read_model(llm_string, self.settings.parameters)
-        question = self._limited(question)
+        question = self.limited(question)
         schema = self.settings.schema
         parts = (model.identity, self._way, question.context)
         eligible = scope(schema.embedding_id, namespace, *parts)
@@ -116,7 +116,7 @@ class Calls:
             return None
         return self._leaves_alone(reading.question.text, reading.temperature)
 
-    def _limited(self, question: Question) -> Question:
+    def limited(self, question: Question) -> Question:
         """Texts that are empty or that an embedder may cut are compared as they are."""
         limit = self.settings.max_question_chars
         if question.exact_only is None:

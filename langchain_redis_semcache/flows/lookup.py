@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from langchain_core.outputs import Generation
 
@@ -18,7 +17,6 @@ from .._reporter import Reporter
 from ..entry import query
 from ..entry.candidate import Candidate
 from ..entry.documents import FIELD as DOCUMENTS
-from ..entry.origin import MARK, stored
 from ..events import Bypassed, Counted, Hit, Miss, Stored
 from ..policies.agreement import Agreement
 from ..policies.decision import Decision, Doubtful, Measured, is_compared, is_learner
@@ -35,6 +33,7 @@ from .search import SearchIndex, read_size
 from .serve import OTHER_DOCUMENTS, Server
 from .settings import Settings
 from .shared import Shared
+from .surroundings import Surroundings
 from .together import Together
 from .update import Store
 from .verify import Verification
@@ -78,6 +77,7 @@ class Core:
         self._scopes = KnownScopes()
         self.shared = Shared(self.calls)
         known = self._scopes, self.shared
+        self.surroundings = Surroundings(settings)
         self._exact = ExactLookup(
             self.calls, self._server, self.search, *known, tuple(fields), self.learning
         )
@@ -85,7 +85,9 @@ class Core:
         if settings.single_flight is not None:
             self.together = Together(self.calls, self._exact, settings.single_flight)
         flights = None if self.together is None else self.together.flights
-        self._store = Store(self.calls, self.embedding, self.search, *known, flights)
+        self.store = Store(
+            self.calls, self.embedding, self.search, *known, self.surroundings, flights
+        )
         self._reporter = reporter
         self._options = options
 
@@ -112,13 +114,16 @@ class Core:
         if self.together is not None:
             ticket = yield from self.together.begin(options)
         result = yield from self.look(prompt, llm_string, options, ticket)
+        asked = result.asked
         result = yield from self._second_look(result)
         if self.together is not None and ticket is not None:
             result = yield from self.together.end(ticket, result)
         hit = result.event
+        if asked is not None and isinstance(hit, Miss):
+            hit = self.surroundings.explained(hit, asked)
         self._reporter.emit(hit)
         if isinstance(hit, Hit) and result.refresh is not None:
-            yield from self._refresh_ttl(hit.entry, result.refresh)
+            yield from self._server.refresh_ttl(hit.entry, result.refresh)
         size = self.search.size
         if size is not None and self._reporter.wants_count():
             yield Later(self._count(size))
@@ -137,6 +142,10 @@ class Core:
         asked = yield from self.calls.read("lookup", prompt, llm_string, options)
         if isinstance(asked, (Bypassed, Miss)):
             return Result(None, asked)
+        return (yield from self.find(asked, ticket))
+
+    def find(self, asked: Asked, ticket: Ticket | None = None) -> Flow[Result]:
+        """Find the answer to a call that has been read."""
         try:
             result = yield from self._exact.look(asked)
             if self.together is not None and ticket is not None:
@@ -284,13 +293,6 @@ class Core:
         result.judged = judged
         return result
 
-    def _refresh_ttl(self, key: str, milliseconds: int) -> Flow[None]:
-        # A hit must need no write: a replica or an ACL that refuses this changes nothing.
-        try:
-            yield Send([("PEXPIRE", key, milliseconds)], write=True)
-        except RedisUnavailableError:
-            return
-
     def update(
         self,
         prompt: str,
@@ -299,7 +301,7 @@ class Core:
         options: CallOptions | None = None,
     ) -> Flow[None]:
         options = options or self._options.current()
-        event = yield from self._store.update(prompt, llm_string, generations, options)
+        event = yield from self.store.update(prompt, llm_string, generations, options)
         if event is not None:
             self._reporter.emit(event)
         if isinstance(event, Stored):
@@ -321,13 +323,6 @@ class Core:
         if (entries := read_size(reply)) is not None:
             self._reporter.emit(Counted(entries))
 
-    def mark(self, prompt: str, llm_string: str, options: CallOptions) -> Flow[Any]:
-        """Return metadata for an answer that is handed out before it is stored, or None."""
-        if not (self.settings.mark_hits and options.update):
-            return None
-        asked = yield from self.calls.read("update", prompt, llm_string, options)
-        return {MARK: stored(asked.key)} if isinstance(asked, Asked) else None
-
     def land(self) -> None:
         """Let go of those who wait for another call: the cache is being closed."""
         if self.together is not None:
@@ -338,6 +333,7 @@ class Core:
         self.calls.drop()
         self.embedding.drop()
         self._scopes.drop()
+        self.surroundings.drop()
         for one in (self.learning, self._agreeing):
             if one is not None:
                 one.drop()

@@ -13,7 +13,7 @@ from typing import Literal
 
 from langchain_core.outputs import Generation
 
-from .._effects import LARGE, Flow, Work
+from .._effects import LARGE, Flow, RedisUnavailableError, Send, Work
 from ..entry import documents
 from ..entry.answer import DecodeError, decode, has_tool_calls
 from ..entry.candidate import Candidate
@@ -121,6 +121,14 @@ class Server:
             return True
         # Redis has removed it by then: somebody has put it back.
         return _age(found.fields.get(b"created_at")) <= lifetime / 1000 + CLOCK_SKEW
+
+    def refresh_ttl(self, key: str, milliseconds: int) -> Flow[None]:
+        """Let a served entry live so long from now on."""
+        # A hit must need no write: a replica or an ACL that refuses this changes nothing.
+        try:
+            yield Send([("PEXPIRE", key, milliseconds)], write=True)
+        except RedisUnavailableError:
+            return
 
     def _unreadable(self, asked: Asked, found: Candidate, error: str) -> Result:
         self._calls.failed("lookup", "entry", error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from .._arguments import without_urls
 from ..admission import Admission
 from ..configuration import SingleFlight
 from ..entry.schema import Schema
@@ -12,6 +13,7 @@ from ..entry.signing import Signer
 from ..policies.decision import Policy
 from ..question.parameters import PLAIN, Parameters
 from ..question.prompt import ContextMode, QuestionHook
+from ..question.way import shown
 
 
 @dataclass(frozen=True)
@@ -42,3 +44,13 @@ class Settings:
     """What a call may take of Redis: a search tells the server."""
     is_cluster: Callable[[], bool] = bool
     """Whether a search depends on more nodes than anything else."""
+
+    @property
+    def reading(self) -> str:
+        """How prompts are read, for people."""
+        return shown(self.context, self.question, self.parameters)
+
+    @property
+    def embeddings(self) -> str:
+        """The embedding model, for people."""
+        return without_urls(self.schema.embedding_id)

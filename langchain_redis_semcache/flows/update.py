@@ -9,13 +9,24 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import Any
 
 from langchain_core.outputs import Generation
 
-from .._effects import OVERLOADED, Behind, Command, ErrorReply, Flow, RedisUnavailableError, Work
+from .._effects import (
+    LARGE,
+    OVERLOADED,
+    Behind,
+    Command,
+    ErrorReply,
+    Flow,
+    RedisUnavailableError,
+    Work,
+)
+from .._signals import let_through
 from ..entry import documents
 from ..entry.answer import EncodeError, encode, has_tool_calls
-from ..entry.origin import note, stored
+from ..entry.origin import MARK, note, stored
 from ..entry.schema import tag_id
 from ..entry.scripts import extend
 from ..events import Bypassed, Miss, Stored
@@ -27,6 +38,7 @@ from .options import CallOptions
 from .scopes import KnownScopes
 from .search import SearchIndex
 from .shared import Shared
+from .surroundings import Surroundings
 
 
 class Store:
@@ -39,6 +51,7 @@ class Store:
         search: SearchIndex,
         scopes: KnownScopes,
         shared: Shared,
+        surroundings: Surroundings,
         flights: Flights | None = None,
     ) -> None:
         self._calls = calls
@@ -47,6 +60,7 @@ class Store:
         self._search = search
         self._scopes = scopes
         self._shared = shared
+        self._surroundings = surroundings
         self._flights = flights
         self._embeds_first = False
         """Scripts are refused: a vector has to be stored with its entry."""
@@ -70,6 +84,13 @@ class Store:
                 ended = self._flights.stored if isinstance(event, Stored) else self._flights.failed
                 ended(asked.key)
         return event
+
+    def mark(self, prompt: str, llm_string: str, options: CallOptions) -> Flow[Any]:
+        """Return metadata for an answer that is handed out before it is stored, or None."""
+        if not (self._settings.mark_hits and options.update):
+            return None
+        asked = yield from self._calls.read("update", prompt, llm_string, options)
+        return {MARK: stored(asked.key)} if isinstance(asked, Asked) else None
 
     def _store(
         self, asked: Asked, generations: Sequence[Generation]
@@ -97,6 +118,7 @@ class Store:
             if later and self._embeds_first:
                 vector, later = (yield from self._embedding.vector("update", asked)), False
         fields = self._fields(asked, data)
+        fields |= yield from self._said_of_scope(asked)
         try:
             if vector is not None:
                 yield from self._ensure(asked, vector)
@@ -112,10 +134,7 @@ class Store:
         if refused is not None:
             self._calls.failed("update", "store", refused)
             return None
-        self._calls.reporter.recovered("store")
-        self._calls.reporter.recovered("entry")
-        if self._settings.mark_hits:
-            note(generations, stored(asked.key))
+        self._kept(asked, generations)
         if vector is not None:
             self._scopes.add(asked.scope)
             yield from self._search.ensure_behind(vector)
@@ -129,6 +148,14 @@ class Store:
             redis_seconds=asked.redis_seconds,
             seconds=time.perf_counter() - asked.began,
         )
+
+    def _kept(self, asked: Asked, generations: Sequence[Generation]) -> None:
+        """Take note that an answer is stored, and say so on its messages."""
+        self._calls.reporter.recovered("store")
+        self._calls.reporter.recovered("entry")
+        if self._settings.mark_hits:
+            note(generations, stored(asked.key))
+        self._surroundings.stored(asked)
 
     def _attach(self, asked: Asked, fields: dict[bytes, bytes]) -> Flow[None]:
         """Embed a question whose answer has been stored, so that it is found by meaning too."""
@@ -150,6 +177,20 @@ class Store:
         self._calls.reporter.recovered("vector")
         yield from self._search.ensure_behind(vector)
         self._scopes.add(asked.scope)
+
+    def _said_of_scope(self, asked: Asked) -> Flow[dict[bytes, bytes]]:
+        """Return what explains the scope of an entry; an entry without it is as good."""
+        try:
+            if len(asked.prompt) <= LARGE:
+                return self._surroundings.fields(asked)
+            found: dict[bytes, bytes] = yield Work(
+                lambda: self._surroundings.fields(asked), len(asked.prompt)
+            )
+            return found
+        except Exception as error:
+            let_through(error)
+            self._calls.raised("update", "surroundings", error)
+            return {}
 
     def _ensure(self, asked: Asked, vector: bytes) -> Flow[None]:
         if not self._search.apart():

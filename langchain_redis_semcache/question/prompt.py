@@ -16,6 +16,7 @@ from . import marks
 from .canonical import canonical, sorted_json, strict_json, string_at
 from .digest import digest
 from .remembered import Remembered
+from .surroundings import IDENTICAL, MESSAGE, TURNS, Parts, counted, part, system_parts
 
 ContextMode = Literal["full", "system", "none"]
 QuestionHook = Callable[[list[BaseMessage]], "tuple[str, Hashable] | None"]
@@ -96,6 +97,8 @@ class Question:
     """What the prompt says its answer is to be withdrawn by."""
     overlap: float | None = None
     """How much of what the tags name must stand behind an answer that is served, if that counts."""
+    parts: Parts | None = None
+    """What a hook says in short; otherwise `context_parts` does."""
 
 
 def read(prompt: str, context: ContextMode = "full") -> Question:
@@ -139,6 +142,31 @@ def _context_before(earlier: str, context: ContextMode) -> str | None:
     return None if messages is None else _split(messages, context).context
 
 
+def context_parts(prompt: str, context: ContextMode) -> Parts:
+    """Return in short what `read` takes for the context of a question."""
+    messages = _load(prompt)
+    if messages is None:
+        return {}
+    fields = messages[-1][1]
+    mark = marks.opened(fields) if messages[-1][0] == "human" else None
+    shown = [(r, f if mark is None else marks.framed(f, mark)) for r, f in messages[:-1]]
+    shown = [(r, f) for r, f in shown if context != "none" and (context == "full" or r == "system")]
+    parts = system_parts(system_text(prompt)) if context != "none" else {}
+    turns = [_reduce(r, f, {}) for r, f in shown if r != "system"]
+    if turns:
+        parts[TURNS] = counted(sorted_json(turns), len(turns))
+    own = _reduce("", {**fields, "content": _text_of(fields)[1]}, {})[1]
+    if own or mark is not None:
+        frame = "" if mark is None else f"{mark.frame} {mark.identical}"
+        parts[MESSAGE] = part(sorted_json(own) + frame)
+    return parts
+
+
+def system_text(prompt: str) -> str:
+    """Return the system prompt of a dump of messages."""
+    return "\n".join(_text_of(f)[0] for role, f in _load(prompt) or () if role == "system")
+
+
 def read_with(hook: QuestionHook, prompt: str) -> Question | None:
     """Let the application name the question and what must be identical; None: do not cache."""
     messages = _load(prompt)
@@ -151,7 +179,8 @@ def read_with(hook: QuestionHook, prompt: str) -> Question | None:
     text, identical = answer
     if not isinstance(text, str):
         raise TypeError("the question hook must return (text, identical) with a str as text")
-    return Question(text, digest("hook", canonical(identical)))
+    shown = canonical(identical)
+    return Question(text, digest("hook", shown), parts={IDENTICAL: part(shown)})
 
 
 def _load(prompt: str) -> list[tuple[str, dict[str, Any]]] | None:

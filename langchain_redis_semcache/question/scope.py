@@ -19,6 +19,7 @@ from .canonical import strict_json_start
 from .digest import digest
 from .parameters import PLAIN, Parameters, is_known
 from .remembered import Remembered
+from .surroundings import Parts, parameter_parts
 
 _MODEL_KEYS = ("model_name", "model", "model_id", "azure_deployment", "deployment_name", "repo_id")
 # A string among plain data: anything may stand in it. An apostrophe in a repr begins none.
@@ -52,28 +53,36 @@ def scope(embedding_id: str, namespace: str, model_identity: str, way: str, cont
 
 def read_model(llm_string: str, declared: Parameters = PLAIN) -> Model:
     """Normalise the `llm_string` of a chat model, a completion model or anything else."""
-    return _models.of(lambda: _read(llm_string, declared), llm_string, declared.identity)
+    return _models.of(lambda: _model(*_read(llm_string, declared)), llm_string, declared.identity)
 
 
-def _read(llm_string: str, declared: Parameters) -> Model:
+def model_parts(llm_string: str, declared: Parameters = PLAIN) -> Parts:
+    """Return in short what `read_model` makes of it; to be remembered by whoever may forget it."""
+    _, fields, _ = _read(llm_string, declared)
+    return parameter_parts(fields)
+
+
+def _read(llm_string: str, declared: Parameters) -> tuple[tuple[str, ...], dict[str, Any], bool]:
+    """Return what identifies a model, its parameters, and whether they show all that it is."""
     node, params = _split(llm_string)
     pairs = _literal(params)
     kind = () if node is None else _kind(node)
     if pairs is not None and (is_known(kind) or declared.irrelevant):
         pairs = list(declared.relevant_of(kind, dict(pairs)).items())
         params = repr(pairs)
+    shown = dict(pairs) if pairs is not None else {"parameters": params}
     if node is None:
         # Of a class that is not serialisable its parameters are all that is known.
-        return _model(("params", params), dict(pairs or ()), pairs is not None or _shows(params))
+        return ("params", params), shown, pairs is not None or _shows(params)
     fields = node.get("kwargs")
     fields = fields if isinstance(fields, dict) else {}
     if is_known(kind) or declared.irrelevant:
         fields = declared.relevant_of(kind, fields)
-        node = (
-            {"id": node["id"], "kwargs": fields} if is_known(kind) else {**node, "kwargs": fields}
-        )
+        others = {"id": node["id"]} if is_known(kind) else node
+        node = {**others, "kwargs": fields}
     distinct = _is_distinct(node) and (pairs is not None or _shows(params))
-    return _model(("object", _canonical(node), params), {**fields, **dict(pairs or ())}, distinct)
+    shown = {**fields, "class": ".".join(kind[-1:]), **shown}
+    return ("object", _canonical(node), params), shown, distinct
 
 
 _models: Remembered[Model] = Remembered()

@@ -46,6 +46,16 @@ def way(context: ContextMode, hook: QuestionHook | None, parameters: Parameters 
     return digest(*parts, declared) if declared else digest(*parts)
 
 
+def shown(context: ContextMode, hook: QuestionHook | None, parameters: Parameters = PLAIN) -> str:
+    """Say how a cache reads prompts."""
+    read = f"context={context!r}"
+    if isinstance(hook, VersionedHook):
+        read = f"question={_name(hook.hook)}, version {hook.version!r}"
+    elif hook is not None:
+        read = f"question={_name(hook)}"
+    return f"{read}, {parameters!r}" if parameters != PLAIN else read
+
+
 def _name(hook: object) -> str:
     """Where a function is defined; of any other callable, its class."""
     named = hook if hasattr(hook, "__qualname__") else type(hook)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from langchain_redis_semcache import _reporter
+from langchain_redis_semcache import _log
 from langchain_redis_semcache._effects import LARGE, Send, Work
 from langchain_redis_semcache.events import Bypassed, Failed
 from tests.lab import ASKED, MODEL, Lab
@@ -37,7 +37,7 @@ def test_a_hook_that_works_again(
     hook: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A hook that failed is warned about once, and its end is said."""
-    monkeypatch.setattr(_reporter, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(_log, "QUIET_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
     broken = [True]
 

@@ -106,7 +106,7 @@ def test_entry() -> None:
     lab = Lab()
     lab.update(ASKED)
     (entry,) = lab.world.hashes.values()
-    assert set(entry) == {"prompt", "response", "scope", "created_at", "model", "vector"}
+    assert set(entry) == {"prompt", "response", "scope", "created_at", "model", "vector", "parts"}
     assert entry["prompt"] == b"Capital of France?"
     assert b"Paris." in entry["response"]
     assert entry["model"] == b"m1"
