@@ -16,6 +16,7 @@ COMMANDS = {
     "doctor": ("looking", "Examine the server and what is stored."),
     "ls": ("looking", "List entries, all or those that every filter fits."),
     "show": ("looking", "Show one entry whole."),
+    "explain": ("explaining", "Say whether a question would be answered, and why."),
     "rm": ("removing", "Remove one entry, or all that every filter fits."),
     "off": ("switching", "Stop serving and storing in all processes."),
     "on": ("switching", "Serve and store again."),
