@@ -10,8 +10,9 @@ from ._on_demand import on_demand
 if TYPE_CHECKING:
     from .admission import Admission, CallAdmission, CompleteAnswers
     from .cache import RedisSemanticCache
-    from .configuration import Index, Limits, SingleFlight, Sliding
+    from .configuration import Index, Limits, Recording, SingleFlight, Sliding
     from .driver.embedder import AwaitedEmbeddings
+    from .entry.recorded import RecordedHit
     from .entry.stored import Entry
     from .errors import CacheUnavailableError, ConfigurationError, SemcacheError
     from .events import Listener
@@ -50,6 +51,8 @@ __all__ = [
     "Listener",
     "Parameters",
     "Policy",
+    "RecordedHit",
+    "Recording",
     "RedisSemanticCache",
     "SemcacheError",
     "SharedSettings",
@@ -67,8 +70,9 @@ if not TYPE_CHECKING:
         {
             "admission": ("Admission", "CallAdmission", "CompleteAnswers"),
             "cache": ("RedisSemanticCache",),
-            "configuration": ("Index", "Limits", "SingleFlight", "Sliding"),
+            "configuration": ("Index", "Limits", "Recording", "SingleFlight", "Sliding"),
             "driver.embedder": ("AwaitedEmbeddings",),
+            "entry.recorded": ("RecordedHit",),
             "entry.stored": ("Entry",),
             "errors": ("CacheUnavailableError", "ConfigurationError", "SemcacheError"),
             "events": ("Listener",),

@@ -11,6 +11,7 @@ from ._blocks import flat
 
 if TYPE_CHECKING:
     from .driver.drivers import Drivers
+    from .entry.recorded import RecordedHit
     from .entry.stored import Entry, Filters
     from .flows.by_hand import ByHand
     from .flows.doctor import Finding
@@ -74,6 +75,21 @@ class Administration:
     ) -> list[Entry]:
         """Remove what `remove` removes."""
         return await self._drivers.arun(self._by_hand.remove(key, dry_run, **wanted))
+
+    def recorded(
+        self, *, limit: int | None = None, before: str | None = None
+    ) -> Iterator[RecordedHit]:
+        """Show the hits that were recorded (`recording=`), the last one first.
+
+        Of answers that are there no more none is shown; `before` is the id of one of them.
+        """
+        return self._drivers.each(self._by_hand.recorded(limit, before))
+
+    def arecorded(
+        self, *, limit: int | None = None, before: str | None = None
+    ) -> AsyncIterator[RecordedHit]:
+        """Show what `recorded` shows: `async for hit in cache.arecorded()`."""
+        return self._drivers.aeach(self._by_hand.recorded(limit, before))
 
     def delete_entry(self, entry: str) -> bool:
         """Remove one entry by its key, as hits and `explain` name it; tell whether it was there."""

@@ -26,6 +26,7 @@ _CONSEQUENCES = {
     "verifier": "questions that need it are answered by the model",
     "judge": "the audit has less to go by",
     "audit": "the audit has less to go by",
+    "recording": "hits are served and not recorded",
     "agreement": "neighbours vouch for fewer questions",
     "settings": "the switch, the threshold and the ttl stay as they are",
 }

@@ -20,7 +20,7 @@ from ._lifetime import Lifetime, forget_after_fork
 from ._signals import let_through
 from ._switches import Switches
 from .admission import Admission, CompleteAnswers
-from .configuration import Index, Limits, SingleFlight, Sliding
+from .configuration import Index, Limits, Recording, SingleFlight, Sliding
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
             that no tool bills them again; the original is in the mark.
         single_flight: Identical questions at the same moment ask the model once, e.g.
             `SingleFlight(wait=15)`: see docs/single_flight.md.
+        recording: Keep some of the hits for review, e.g. `Recording(share=0.05)`; none by default.
         listeners: Called with every event of `langchain_redis_semcache.events`.
     """
 
@@ -106,6 +107,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
         mark_hits: bool = True,
         usage: Literal["original", "zero"] = "original",
         single_flight: SingleFlight | None = None,
+        recording: Recording | None = None,
         listeners: Iterable[Listener] = (),
         **unknown: Never,
     ) -> None:
@@ -143,6 +145,8 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
         if single_flight is not None:
             example = "SingleFlight(wait=15)"
             checked(SingleFlight, "single_flight", single_flight, example)
+        if recording is not None:
+            checked(Recording, "recording", recording, "Recording(share=0.05)")
         self.name = joined_name(name, prefix)
         embeddings = checked_embeddings(embeddings)
         model = identify(embeddings)
@@ -179,6 +183,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
             ),
             signer=None if signing_key is None else Signer(signing_key),
             single_flight=single_flight,
+            recording=recording,
             redis_seconds=budget,
             is_cluster=lambda: self._links.shards.many,
         )

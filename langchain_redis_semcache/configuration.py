@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -10,7 +11,7 @@ from .entry.schema import IndexType
 from .entry.vector import VectorType
 from .errors import ConfigurationError
 
-__all__ = ["Index", "Limits", "SingleFlight", "Sliding"]
+__all__ = ["Index", "Limits", "Recording", "SingleFlight", "Sliding"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +69,33 @@ class Index:
                 "embedding_id must be a non-empty string that changes with the embedding model, "
                 f"e.g. Index(embedding_id='minilm-v2'), not {self.embedding_id!r}"
             )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """Keep some of the hits that are served, to be reviewed: see docs/operations.md.
+
+    Args:
+        share: Of the hits, drawn anew for each.
+        keep: About so many, the last ones.
+        redact: Takes a question or an answer and returns what of it may be kept; called behind the
+            call. Where it fails the hit is not recorded.
+    """
+
+    share: float = 0.05
+    keep: int = 10_000
+    redact: Callable[[str], str] | Callable[[str], Awaitable[str]] | None = None
+
+    def __post_init__(self) -> None:
+        number = isinstance(self.share, (int, float)) and not isinstance(self.share, bool)
+        if not number or not 0 < self.share <= 1:
+            raise ConfigurationError(
+                "share must be above 0 and at most 1, e.g. Recording(share=0.05), not "
+                f"{self.share!r}"
+            )
+        amount("keep", self.keep, "e.g. Recording(keep=10_000)")
+        if self.redact is not None and not callable(self.redact):
+            raise ConfigurationError("redact must be a callable that takes and returns a text")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,6 +95,7 @@ class World:
     hashes: dict[str, dict[str, Any]] = field(default_factory=dict)
     ttl: dict[str, int] = field(default_factory=dict)
     indexes: set[str] = field(default_factory=set)
+    streams: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
 
     def __call__(self, request: Request) -> Any:
@@ -138,6 +139,10 @@ class World:
         if name == "PEXPIRE":
             self.ttl[key] = args[0]
             return int(entry is not None)
+        if name in ("XADD", "XTRIM", "XDEL", "XRANGE", "XREVRANGE"):
+            return self._stream(name, self.streams.setdefault(key, []), *args)
+        if name == "HGET":
+            return (entry or {}).get(args[0])
         if name == "FT.CREATE":
             self.indexes.add(key)
             return b"OK"
@@ -146,6 +151,30 @@ class World:
             return [int(args[0][8:-1] in scopes)] if key in self.indexes else NO_INDEX
         assert name == "FT.SEARCH", name
         return self._search(key, *args) if key in self.indexes else NO_INDEX
+
+    def _stream(self, name: str, items: list[Any], *args: Any) -> Any:
+        if name == "XADD":
+            _, _, keep, _, *pairs = args
+            identity = f"{int(items[-1][0].split('-')[0]) + 1 if items else 10**13}-0"
+            items.append((identity, dict(zip(map(_text, pairs[::2]), pairs[1::2], strict=True))))
+            del items[:-keep]
+            return identity.encode()
+        if name == "XTRIM":
+            kept = [item for item in items if int(item[0].split("-")[0]) >= args[2]]
+            removed = len(items) - len(kept)
+        elif name == "XDEL":
+            kept = [item for item in items if item[0] not in args]
+            removed = len(items) - len(kept)
+        else:
+            start = args[0].removeprefix("(")
+            ordered = items if name == "XRANGE" else items[::-1]
+            if start not in "-+":
+                at = [item[0] for item in ordered].index(start)
+                ordered = ordered[at + 1 :]
+            pairs = [(one, [part for pair in f.items() for part in pair]) for one, f in ordered]
+            return [[one.encode(), fields] for one, fields in pairs[: args[-1]]]
+        items[:] = kept
+        return removed
 
     def _evaluate(self, lua: str, key: Any, condition: Any, *pairs: Any) -> int:
         if lua == scripts.script("label"):

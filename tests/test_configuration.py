@@ -12,9 +12,12 @@ from langchain_redis_semcache import (
     ConfigurationError,
     Index,
     Limits,
+    Recording,
+    RedisSemanticCache,
     SingleFlight,
     Sliding,
 )
+from tests.lab import Fixed
 
 
 @pytest.mark.parametrize(
@@ -53,3 +56,14 @@ def test_what_makes_sense() -> None:
     assert Index(kind="flat", vector="bfloat16", create=False, embedding_id="mine")
     assert Sliding(timedelta(hours=1)) == Sliding(timedelta(hours=1))
     assert (Limits().redis, Limits().embedding) == (0.5, 2.0)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"share": 0}, {"share": 1.5}, {"share": True}, {"keep": 0}, {"redact": "x"}]
+)
+def test_recording_refused(wrong: Any) -> None:
+    """What no share, number or function is, is refused with what to write instead."""
+    with pytest.raises(ConfigurationError, match=next(iter(wrong))):
+        Recording(**wrong)
+    with pytest.raises(ConfigurationError, match=r"recording=Recording\(share=0\.05\)"):
+        RedisSemanticCache(Fixed(), distance_threshold=0.1, recording=wrong)

@@ -12,14 +12,15 @@ from integration_tests.faults.harness import eventually, new_question
 from integration_tests.faults.scripted_redis import ScriptedRedis, resp
 from integration_tests.faults.servers import RawServer
 from integration_tests.support import LLM, asked, keys_of, text_of, told
-from langchain_redis_semcache import Index, Sliding
+from langchain_redis_semcache import Index, Recording, Sliding
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.errors import CacheUnavailableError
 
 # As in docs/operations.md.
 USE = "-@all +hmget +hset +unlink +pexpire +multi +exec +eval +ft.search +ft.aggregate"
 CREATE = f"{USE} +ft.create"
-ADMINISTER = f"{CREATE} +ft._list +ft.dropindex +scan +hget +ping +pttl"
+ADMINISTER = f"{CREATE} +ft._list +ft.dropindex +scan +hget +ping +pttl +xrange +xrevrange +xdel"
+RECORD = f"{CREATE} +xadd +xtrim"
 READ = "-@all +hmget +ft.search +ft.aggregate"
 # What a cluster's client asks besides, and what our own connections by URL do.
 CLUSTER = "+cluster|slots +command"
@@ -108,6 +109,21 @@ def test_a_user_who_may_only_read(
         assert not app(new_question())
     assert all(failure.startswith("store: ") for failure in app.failures())
     app.discreet()
+
+
+def test_a_user_who_may_record(
+    make_app: MakeApplication, guarded: EmbeddedRedis, admin: redis.Redis, name: str
+) -> None:
+    """With the documented rules hits are recorded, and the administrator sees and removes them."""
+    app = make_app(user(admin, guarded, name, RECORD), ttl=100, recording=Recording(share=1))
+    known = app.warm_up()
+    assert app(known)
+    eventually(lambda: admin.xlen(f"{name}::recorded") >= 1)
+    assert not app.failures()
+    reviewer = make_app(user(admin, guarded, name, ADMINISTER)).cache
+    hit = next(reviewer.recorded())
+    assert app.cache.delete_entry(hit.entry)  # and what was recorded stays, where nobody sees it
+    assert hit.entry not in {one.entry for one in reviewer.recorded()}
 
 
 def test_administration(

@@ -5,7 +5,7 @@ Nothing outside of the cache's own root is read or touched; large caches are wal
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from .._causes import refusal
@@ -20,6 +20,7 @@ from .._effects import (
     as_text,
 )
 from ..entry import query
+from ..entry import recorded as stored
 from ..entry.engine import INCOMPLETE, MISSING, SENTENCES, is_partial, label, meaning
 from ..entry.query import parse_keys
 from ..entry.schema import tag_id
@@ -33,6 +34,8 @@ SECONDS = 10.0
 """For each round trip: a walk over a large cache takes as long as it takes."""
 
 _ANY = ("",)
+# Whoever may not look at recorded hits does not see that they are left out there.
+_FORBIDDEN = ("permission",)
 
 
 def setup(core: Core) -> Flow[None]:
@@ -104,6 +107,7 @@ def delete_entry(core: Core, entry: str) -> Flow[bool]:
     if not isinstance(entry, str) or not entry.startswith(core.settings.schema.root):
         return False
     (reply,) = yield from send([("UNLINK", entry)])
+    yield from forget(core.settings.schema.root, {entry}, _FORBIDDEN)
     return bool(reply)
 
 
@@ -112,9 +116,17 @@ def delete_tagged(core: Core, tags: Sequence[str]) -> Flow[int]:
     wanted = {tag_id(tag) for tag in tags}
     if not wanted:
         return 0
+    gone: set[str] = set()
+    deleted = yield from _delete_tagged(core, wanted, gone)
+    if gone:
+        yield from forget(core.settings.schema.root, gone, _FORBIDDEN)
+    return deleted
+
+
+def _delete_tagged(core: Core, wanted: set[str], gone: set[str]) -> Flow[int]:
     indexes = yield from _indexes(core)
     if not indexes:  # entries that are served on an exact match only need none
-        return (yield from _delete_tagged_by_scan(core, wanted))
+        return (yield from _delete_tagged_by_scan(core, wanted, gone))
     deleted = 0
     tagged = f"@tag_ids:{{{'|'.join(sorted(wanted))}}}"
     for index in indexes:
@@ -127,18 +139,19 @@ def delete_tagged(core: Core, tags: Sequence[str]) -> Flow[int]:
                     raise _refusal("FT.SEARCH", reply)
                 # Just dropped, or on another node of a cluster that does not search as a whole, or
                 # the engine knows no query without a vector.
-                return deleted + (yield from _delete_tagged_by_scan(core, wanted))
+                return deleted + (yield from _delete_tagged_by_scan(core, wanted, gone))
             if is_partial(reply):
                 raise _refusal("FT.SEARCH", reply)
             keys = parse_keys(reply)
             removed = (yield from unlink(keys)) if keys else 0
             deleted += removed
+            gone.update(keys)
             if not removed:  # none left, or only such as have just expired
                 break
     return deleted
 
 
-def _delete_tagged_by_scan(core: Core, wanted: set[str]) -> Flow[int]:
+def _delete_tagged_by_scan(core: Core, wanted: set[str], gone: set[str]) -> Flow[int]:
     """Without search: look at every entry of this name."""
     deleted = 0
     cursor = "0"
@@ -155,6 +168,7 @@ def _delete_tagged_by_scan(core: Core, wanted: set[str]) -> Flow[int]:
             if isinstance(value, bytes) and wanted & set(as_text(value).split(","))
         ]
         deleted += (yield from unlink(tagged)) if tagged else 0
+        gone.update(map(as_text, tagged))
         if cursor == "0":
             return deleted
 
@@ -178,6 +192,21 @@ def unlink(keys: Sequence[Any]) -> Flow[int]:
 def _is_elsewhere(reply: ErrorReply) -> bool:
     """On a cluster that does not search as a whole an index belongs to one node."""
     return meaning(reply) == "no_index" or reply.code == "MOVED"
+
+
+def forget(root: str, entries: Container[str], tolerated: tuple[str, ...] = ()) -> Flow[None]:
+    """Remove the recorded hits of entries that are being removed."""
+    behind: str | None = None
+    while True:
+        command = stored.oldest(root, behind, BATCH)
+        (reply,) = yield from send([command], ("wrongtype", *tolerated))
+        found = stored.items(reply)
+        theirs = [one for one, fields in found if as_text(fields.get("of")) in entries]
+        if theirs:
+            yield from send([("XDEL", stored.stream(root), *theirs)], tolerated)
+        if len(found) < BATCH:
+            return
+        behind = found[-1][0]
 
 
 def _indexes(core: Core) -> Flow[list[str] | None]:

@@ -16,6 +16,7 @@ from .options import OptionStack
 from .shared import SharedSettings
 
 if TYPE_CHECKING:
+    from ..entry.recorded import RecordedHit
     from .doctor import Finding
     from .explain import Explanation
     from .health import Health
@@ -82,6 +83,13 @@ class ByHand:
         from .health import health
 
         return health(self._core, seconds)
+
+    def recorded(
+        self, limit: int | None, before: str | None
+    ) -> Iterator[Flow[Sequence[RecordedHit]]]:
+        from .recorded import recorded
+
+        return recorded(self._core, check_limit(limit), before)
 
     def doctor(self) -> Flow[list[Finding]]:
         from .doctor import doctor

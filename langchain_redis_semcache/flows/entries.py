@@ -14,7 +14,7 @@ from typing import Any
 from .._effects import Command, Flow, Work, as_text
 from ..entry.stored import FIELDS, Entry, Picked, Wanted, is_entry, read
 from ..errors import ConfigurationError
-from .admin import BATCH, scan, send, unlink
+from .admin import BATCH, forget, scan, send, unlink
 from .lookup import Core
 
 ALL = Wanted()
@@ -83,6 +83,7 @@ def remove(core: Core, key: str | None, wanted: Wanted, dry_run: bool) -> Flow[l
     if not dry_run:
         for start in range(0, len(keys), BATCH):
             yield from unlink(keys[start : start + BATCH])
+        yield from forget(core.settings.schema.root, found)
     return list(found.values())
 
 

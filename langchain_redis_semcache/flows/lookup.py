@@ -12,12 +12,12 @@ from functools import partial
 
 from langchain_core.outputs import Generation
 
-from .._effects import OVERLOADED, Command, Flow, Later, RedisUnavailableError, Send
+from .._effects import OVERLOADED, Flow, Later, RedisUnavailableError
 from .._reporter import Reporter
 from ..entry import query
 from ..entry.candidate import Candidate
 from ..entry.documents import FIELD as DOCUMENTS
-from ..events import Bypassed, Counted, Hit, Miss, Stored
+from ..events import Bypassed, Hit, Miss, Stored
 from ..policies.agreement import Agreement
 from ..policies.decision import Decision, Doubtful, Measured, is_compared, is_learner
 from ..policies.verified import Verified
@@ -28,8 +28,9 @@ from .embedding import Embedding
 from .exact import ExactLookup
 from .flights import Ticket
 from .options import CallOptions, OptionStack, read_now
+from .recording import recorder
 from .scopes import KnownScopes
-from .search import SearchIndex, read_size
+from .search import SearchIndex
 from .serve import OTHER_DOCUMENTS, Server
 from .settings import Settings
 from .shared import Shared
@@ -88,6 +89,7 @@ class Core:
         self.store = Store(
             self.calls, self.embedding, self.search, *known, self.surroundings, flights
         )
+        self._recorder = recorder(self.calls, self.shared)
         self._reporter = reporter
         self._options = options
 
@@ -124,9 +126,13 @@ class Core:
         self._reporter.emit(hit)
         if isinstance(hit, Hit) and result.refresh is not None:
             yield from self._server.refresh_ttl(hit.entry, result.refresh)
-        size = self.search.size
-        if size is not None and self._reporter.wants_count():
-            yield Later(self._count(size))
+        if isinstance(hit, Hit) and self._recorder is not None:
+            recording = self._recorder.drawn(asked, result.found, hit)
+            if recording is not None:
+                yield Later(recording)
+        counting = self.search.counting()
+        if counting is not None:
+            yield Later(counting)
         return result.generations
 
     def look(
@@ -314,14 +320,6 @@ class Core:
             ]
             if any(flow is not None for flow in comparing):
                 yield Later(_in_turn(comparing))
-
-    def _count(self, size: Command) -> Flow[None]:
-        try:
-            (reply,) = yield Send([size])
-        except RedisUnavailableError:
-            return  # the next call says so
-        if (entries := read_size(reply)) is not None:
-            self._reporter.emit(Counted(entries))
 
     def land(self) -> None:
         """Let go of those who wait for another call: the cache is being closed."""

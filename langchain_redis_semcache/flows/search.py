@@ -30,7 +30,7 @@ from ..entry.candidate import Candidate
 from ..entry.engine import INCOMPLETE, MISSING, Engine, is_partial, label, meaning
 from ..entry.schema import Schema
 from ..entry.vector import BYTES_PER_NUMBER, VectorType
-from ..events import Failed, Operation
+from ..events import Counted, Failed, Operation
 
 RETRY_SECONDS = 60.0
 """How long a server that cannot search at all is not asked for a search again."""
@@ -177,10 +177,21 @@ class SearchIndex:
             return None
         return self.query(self._dimensions).count(scope)
 
-    @property
-    def size(self) -> Command | None:
-        """What asks how many entries the index has, where its name is known."""
-        return None if self._dimensions is None else self.query(self._dimensions).size
+    def counting(self) -> Flow[None] | None:
+        """Return, now and then, what tells observers how many entries the index has."""
+        if self._dimensions is None or not self._reporter.wants_count():
+            return None
+        return self._counting(self.query(self._dimensions).size)
+
+    def _counting(self, size: Command) -> Flow[None]:
+        try:
+            (reply,) = yield Send([size])
+        except RedisUnavailableError:
+            return  # the next call says so
+        missing = isinstance(reply, ErrorReply) and meaning(reply) == "no_index"
+        entries = 0 if missing else query.parse_count(reply)
+        if entries is not None:
+            self._reporter.emit(Counted(entries))
 
     def is_empty(self, reply: Any) -> bool:
         """Tell whether there is surely nothing to be found, by the reply to `count`."""
@@ -300,13 +311,6 @@ class SearchIndex:
         """Return how many numbers a packed vector holds."""
         self._dimensions = len(vector) // BYTES_PER_NUMBER[self._schema.vector_type]
         return self._dimensions
-
-
-def read_size(reply: Any) -> int | None:
-    """Read the reply to `size`; no index has no entries."""
-    if isinstance(reply, ErrorReply):
-        return 0 if meaning(reply) == "no_index" else None
-    return query.parse_count(reply)
 
 
 def _to_search(distance: str) -> Callable[[Sequence[Any]], bool]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from .._arguments import without_urls
 from ..admission import Admission
-from ..configuration import SingleFlight
+from ..configuration import Recording, SingleFlight
 from ..entry.schema import Schema
 from ..entry.signing import Signer
 from ..policies.decision import Policy
@@ -35,6 +35,7 @@ class Settings:
     create_index: bool
     signer: Signer | None
     single_flight: SingleFlight | None = None
+    recording: Recording | None = None
     hides_namespaces: bool = False
     parameters: Parameters = PLAIN
     zero_usage: bool = False

@@ -192,9 +192,30 @@ def test_clear_fails_at(at: int, error: Any) -> None:
 @pytest.mark.parametrize(("reply", "was_there"), [(1, True), (0, False)])
 def test_delete_entry(reply: int, was_there: bool) -> None:
     """One entry is removed by its key."""
-    asked, answer = recorded([reply])
+    asked, answer = recorded([reply], [[]])
     assert run(admin.delete_entry(Lab().core, ENTRY), answer) is was_there
-    assert commands(asked) == [("UNLINK", ENTRY)]
+    assert [command[:2] for command in commands(asked)] == [
+        ("UNLINK", ENTRY),
+        ("XRANGE", "app::recorded"),
+    ]
+
+
+def test_recorded_hits_go_with_their_entries() -> None:
+    """What was recorded of an entry is removed with it, however much there is, and nothing else."""
+    items = [[f"{n}-0", [b"of", (ENTRY if n % 2 else "app::x").encode()]] for n in range(1, 502)]
+    replies = [[1], [items[:500]], [250], [items[500:]], [1]]
+    asked, answer = recorded(*replies)
+    assert run(admin.delete_entry(Lab().core, ENTRY), answer)
+    first, second = (command for command in commands(asked) if command[0] == "XDEL")
+    assert first[1:] == ("app::recorded", *(f"{n}-0" for n in range(1, 501, 2)))
+    assert second[1:] == ("app::recorded", "501-0")
+    assert commands(asked)[3][:3] == ("XRANGE", "app::recorded", "(500-0")
+
+
+def test_recorded_hits_that_one_may_not_see() -> None:
+    """Whoever may remove an entry need not be allowed to look at what was recorded."""
+    refused = ErrorReply("NOPERM", "NOPERM User x has no permissions to run 'xrange'")
+    assert run(admin.delete_entry(Lab().core, ENTRY), script([1], [refused]))
 
 
 @pytest.mark.parametrize("key", ["app2::x", "app:x", "", "*", "other", None, 5])
@@ -212,12 +233,15 @@ def test_delete_tagged() -> None:
         [[0]],
         [[1, b"app::3"]],
         [0],  # has just expired
+        [[["1-0", [b"of", b"app::2"]], ["2-0", [b"of", b"app::9"]]]],
+        [1],
     )
     assert run(admin.delete_tagged(Lab().core, ["faq", "}|{"]), answer) == 2
     ids = sorted([tag_id("faq"), tag_id("}|{")])
     searches = [c for c in commands(asked) if c[0] == "FT.SEARCH"]
     assert [c[1] for c in searches] == ["app::a:2:hnsw", "app::a:2:hnsw", "app::b:2:hnsw"]
     assert searches[0][2] == f"@tag_ids:{{{ids[0]}|{ids[1]}}}"
+    assert commands(asked)[-1] == ("XDEL", "app::recorded", "1-0")
 
 
 def test_delete_no_tags() -> None:
@@ -246,9 +270,10 @@ def test_delete_tagged_by_scan(listed: list[Any]) -> None:
         [["0", ["app::1", "app::2", "app::3", "app::4"]]],
         [tags, None, tag_id("x").encode(), ErrorReply("WRONGTYPE", "WRONGTYPE Operation")],
         [1],
+        [[]],
     )
     assert run(admin.delete_tagged(Lab().core, ["faq"]), answer) == 1
-    assert commands(asked)[-1] == ("UNLINK", "app::1")
+    assert commands(asked)[-2] == ("UNLINK", "app::1")
 
 
 @pytest.mark.parametrize("reply", [DEAD, ErrorReply("OOM", "x"), b"Request timed out"])

@@ -19,9 +19,9 @@ from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.entry import query
 from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.entry.vector import VectorType, pack
-from langchain_redis_semcache.events import Event, Failed
+from langchain_redis_semcache.events import Counted, Event, Failed, Observer
 from langchain_redis_semcache.flows import search
-from langchain_redis_semcache.flows.search import RETRY_SECONDS, SearchIndex, read_size
+from langchain_redis_semcache.flows.search import RETRY_SECONDS, SearchIndex
 from tests.lab import NO_INDEX, run, script
 
 VECTOR = pack([1.0, 0.0])
@@ -331,8 +331,24 @@ def test_rounding(kind: VectorType, near_zero: str, far: str) -> None:
     assert [item.distance for item in lab.nearest(reply)] == [0.0, float(far)]
 
 
-def test_size() -> None:
-    """How many entries there are; without an index there are none, and an error says nothing."""
-    assert read_size([7]) == 7
-    assert read_size(NO_INDEX) == 0
-    assert read_size(ErrorReply("NOPERM", "NOPERM")) is None
+@pytest.mark.parametrize(
+    ("reply", "told"),
+    [
+        ([[7]], [Counted(7)]),
+        ([NO_INDEX], [Counted(0)]),
+        ([ErrorReply("NOPERM", "NOPERM")], []),
+        (RedisUnavailableError("TimeoutError"), []),
+    ],
+)
+def test_counting(reply: Any, told: list[Event]) -> None:
+    """Observers are told how many entries there are; without an index there are none."""
+    events: list[Event] = []
+    reporter = Reporter("app", [Observer(), events.append])
+    index = SearchIndex(Schema("app", "emb", "float32", "hnsw"), reporter, True)
+    assert index.counting() is None  # nobody knows its name yet
+    index.dimensions(pack([1.0, 0.0], "float32"))
+    counting = index.counting()
+    assert counting is not None
+    run(counting, script(reply))
+    assert events == told
+    assert index.counting() is None  # not so soon

@@ -103,6 +103,7 @@ def test_without_the_extra(
     home = f"langchain_redis_semcache.observe.{extra}"
     loaded = importlib.import_module(home)
     monkeypatch.delitem(sys.modules, home)
+    monkeypatch.delitem(vars(observe), name, raising=False)
     monkeypatch.setattr(builtins, "__import__", refuse)
     with pytest.raises(ConfigurationError, match=rf"langchain-redis-semcache\[{extra}\]"):
         getattr(observe, name)
