@@ -55,6 +55,7 @@ TESTED_ELSEWHERE = {
     "errors.py": "three classes: tests/test_api.py",
     "flows/explanation.py": "a shape and its words: tests/flows/test_explain.py",
     "flows/asked.py": "shapes, nothing that decides",
+    "cli/review.py": "through a cache: integration_tests/test_ui.py",
     "driver/drivers.py": "the drivers need links: integration_tests, each test sync and async",
     "flows/by_hand.py": "names what is in other modules: tests/flows/test_admin.py and others",
     "flows/settings.py": "one shape, nothing that decides",

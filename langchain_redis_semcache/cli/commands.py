@@ -22,6 +22,7 @@ COMMANDS = {
     "on": ("switching", "Serve and store again."),
     "set": ("switching", "Change the threshold or the ttl for all processes."),
     "unset": ("switching", "Go by each process's own threshold and ttl again."),
+    "ui": ("ui", "Open a local page: what was served, right or wrong."),
     "calibrate": ("calibrating", "Find a distance threshold from labelled questions."),
 }
 """The module, and what help says, which must not import it."""

@@ -15,7 +15,7 @@ from ..errors import CacheUnavailableError, SemcacheError
 from .words import one_line
 
 _EXTRA = 'the command line needs pip install "langchain-redis-semcache[cli]"'
-_OF_THE_EXTRA = ("click", "rich")
+_OF_THE_EXTRA = ("click", "rich", "starlette", "uvicorn")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,7 +6,7 @@ is put back before anything is.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from langchain_core.outputs import Generation
@@ -80,3 +80,18 @@ def _zero(value: Any) -> Any:
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return 0
     return value
+
+
+def tokens(generations: Sequence[Generation]) -> dict[str, int]:
+    """Return what the model had counted: several answers to one question have one count."""
+    message = getattr(generations[0], "message", None) if generations else None
+    if message is None:
+        return {}
+    usage: object = getattr(message, _COUNTED, None)
+    original = (mark_of(message.response_metadata) or {}).get(USAGE)
+    if isinstance(original, dict):  # the message itself is to report none
+        usage = original.get(_COUNTED)
+    if not isinstance(usage, dict):
+        return {}
+    counted = {name: usage.get(name) for name in ("input_tokens", "output_tokens")}
+    return {name: count for name, count in counted.items() if isinstance(count, int) and count > 0}

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
 from typing import Literal
-
-from langchain_core.outputs import Generation
 
 from .._effects import LARGE, Flow, RedisUnavailableError, Send, Work
 from ..entry import documents
 from ..entry.answer import DecodeError, decode, has_tool_calls
 from ..entry.candidate import Candidate
+from ..entry.origin import tokens
 from ..events import Hit
 from .calls import Asked, Calls, Result
 
@@ -73,7 +71,7 @@ class Server:
             embedding_seconds=asked.embedding_seconds,
             redis_seconds=asked.redis_seconds,
             seconds=time.perf_counter() - asked.began,
-            **_usage(generations),
+            **tokens(generations),
         )
         refresh = _milliseconds(found.fields.get(b"ttl")) if self._settings.sliding else None
         return Result(generations, hit, found=found, refresh=refresh)
@@ -133,16 +131,6 @@ class Server:
     def _unreadable(self, asked: Asked, found: Candidate, error: str) -> Result:
         self._calls.failed("lookup", "entry", error)
         return self._calls.miss(asked, "unreadable_entry", found)
-
-
-def _usage(generations: Sequence[Generation]) -> dict[str, int]:
-    """Return what the model had counted: several answers to one question have one count."""
-    message = getattr(generations[0], "message", None) if generations else None
-    usage = getattr(message, "usage_metadata", None)
-    if not isinstance(usage, dict):
-        return {}
-    counted = {name: usage.get(name) for name in ("input_tokens", "output_tokens")}
-    return {name: count for name, count in counted.items() if isinstance(count, int) and count > 0}
 
 
 def _milliseconds(stored: object) -> int | None:

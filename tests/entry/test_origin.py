@@ -8,7 +8,7 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
-from langchain_redis_semcache.entry.origin import mark_of, marked, note, unmarked
+from langchain_redis_semcache.entry.origin import mark_of, marked, note, tokens, unmarked
 
 USAGE = {
     "input_tokens": 1,
@@ -109,3 +109,37 @@ def test_note() -> None:
 def test_no_mark(metadata: Any) -> None:
     """What has no mark has none, whatever it is."""
     assert mark_of(metadata) is None
+
+
+COUNTED = {"input_tokens": 10, "output_tokens": 20, "total_tokens": 30}
+
+
+def message(**fields: Any) -> list[Any]:
+    return [ChatGeneration(message=AIMessage("So.", **fields))]
+
+
+def test_tokens() -> None:
+    """The tokens of an answer are known, those of a message that is to report none as well."""
+    expected = {"input_tokens": 10, "output_tokens": 20}
+    assert tokens(message(usage_metadata=COUNTED)) == expected
+    zero = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
+    mark = {"semcache": {"usage": {"usage_metadata": COUNTED}}}
+    assert tokens(message(usage_metadata=zero, response_metadata=mark)) == expected
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        [],
+        [Generation(text="So.")],
+        message(),
+        message(response_metadata={"semcache": {"usage": 5}}),
+        message(response_metadata={"semcache": {"usage": {"usage_metadata": [1]}}}),
+        message(
+            response_metadata={"semcache": {"usage": {"usage_metadata": {"input_tokens": -1}}}}
+        ),
+    ],
+)
+def test_no_tokens_counted(answer: Any) -> None:
+    """Where nothing was counted, or somebody else wrote it, there are none."""
+    assert tokens(answer) == {}
