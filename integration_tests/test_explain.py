@@ -34,7 +34,7 @@ from integration_tests.support import (
     weather,
 )
 from langchain_redis_semcache import RedisSemanticCache, Sliding
-from langchain_redis_semcache.events import Bypassed, Event, Hit, Miss, Stored
+from langchain_redis_semcache.events import Bypassed, Embedded, Event, Hit, Miss, Stored
 
 
 class Capital(BaseModel):
@@ -285,9 +285,12 @@ async def test_listeners(do: Way, make_cache: MakeCache) -> None:
     await do(cache.lookup, asked(FRANCE), LLM)
     await do(cache.lookup, asked(GERMANY), LLM)
     assert first == second
-    assert [type(event).__name__ for event in first] == ["Stored", "Bypassed", "Hit", "Miss"]
+    kinds = [type(event).__name__ for event in first]
+    # Behind the first store, and for the miss: when is a matter of threads.
+    assert kinds.count("Embedded") == 2
+    assert [kind for kind in kinds if kind != "Embedded"] == ["Stored", "Bypassed", "Hit", "Miss"]
     with pytest.raises(dataclasses.FrozenInstanceError):
-        first[0].entry = "x"  # type: ignore[union-attr, misc]
+        only(first, Stored)[0].entry = "x"
     assert only(first, Bypassed)[0].operation == "update"
 
 
@@ -301,7 +304,7 @@ async def test_events_keep_secrets(
     await do(cache.update, asked(question), LLM, told(answer))
     for text in (question, f"please, {question}", GERMANY):
         await do(cache.lookup, asked(text), LLM)
-    assert len(events) == 4
+    assert len(verdicts(events)) == 3
     assert "secret" not in repr(events) + caplog.text
 
 
@@ -328,7 +331,7 @@ async def test_an_embedder_that_fails_in_explain_is_no_matter_to_later_calls(
     embeddings.fails = False
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     assert (await do(cache.explain, asked(FRANCE_REWORDED), LLM)).reason == "semantic"
-    assert not [event for event in events if not isinstance(event, Stored)]
+    assert not [event for event in events if not isinstance(event, Stored | Embedded)]
 
 
 async def test_a_redis_that_cannot_be_reached_in_explain_suspends_nothing(
