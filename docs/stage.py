@@ -48,6 +48,7 @@ def main(into: Path) -> None:
         (into / page).write_text(staged(text, page, into), encoding="utf-8")
     for extra in DOCS.glob("*.css"):
         shutil.copy(extra, into)
+    shutil.copytree(DOCS / "pictures", into / "pictures", ignore=shutil.ignore_patterns("*.py"))
 
 
 if __name__ == "__main__":
