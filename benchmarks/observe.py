@@ -1,4 +1,4 @@
-"""What listeners cost an exact hit: alone, OpenTelemetry's API and SDK, Prometheus.
+"""What listeners and a recording cost an exact hit: OpenTelemetry's API and SDK, Prometheus.
 
     python benchmarks/observe.py [hits]
 
@@ -16,7 +16,7 @@ from typing import Any
 from _bench import LLM, Instant, answer, prompt, quiet, server
 from prometheus_client import CollectorRegistry
 
-from langchain_redis_semcache import RedisSemanticCache
+from langchain_redis_semcache import Recording, RedisSemanticCache
 from langchain_redis_semcache.observe import OTelListener, Price, PrometheusListener
 
 TURN = 50
@@ -41,18 +41,20 @@ def with_sdk() -> OTelListener | None:
 
 def main(count: int) -> None:
     sdk = with_sdk()
-    listeners: dict[str, list[Any]] = {
-        "no listener": [],
-        "a function": [lambda event: None],
-        "OTelListener, API only": [OTelListener(prices=PRICES)],
-        "PrometheusListener": [PrometheusListener(prices=PRICES, registry=CollectorRegistry())],
+    prometheus = PrometheusListener(prices=PRICES, registry=CollectorRegistry())
+    variants: dict[str, dict[str, Any]] = {
+        "alone": {},
+        "a function": {"listeners": [lambda event: None]},
+        "OTelListener, API only": {"listeners": [OTelListener(prices=PRICES)]},
+        "PrometheusListener": {"listeners": [prometheus]},
+        "Recording(share=0.05)": {"recording": Recording()},
     }
     if sdk is not None:
-        listeners["OTelListener, SDK"] = [sdk]
+        variants["OTelListener, SDK"] = {"listeners": [sdk]}
     with server() as running:
         caches = {
-            name: RedisSemanticCache(Instant(256), running.url, 0.15, listeners=chosen)
-            for name, chosen in listeners.items()
+            name: RedisSemanticCache(Instant(256), running.url, 0.15, **options)
+            for name, options in variants.items()
         }
         asked = prompt(QUESTION)
         for cache in caches.values():
@@ -71,7 +73,7 @@ def main(count: int) -> None:
                         assert found
         for cache in caches.values():
             cache.close()
-    alone = statistics.median(taken["no listener"])
+    alone = statistics.median(taken["alone"])
     for name, seconds in taken.items():
         median = statistics.median(seconds)
         print(f"{name:26} {median * 1e6:6.1f} µs  {median / alone:.2f} x")

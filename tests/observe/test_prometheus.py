@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import builtins
 import importlib
+import os
+import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -115,3 +118,36 @@ def test_unknown_name() -> None:
     """A name that is not there is an AttributeError."""
     with pytest.raises(AttributeError, match="no attribute 'Listener'"):
         observe.Listener  # noqa: B018
+
+
+def test_several_processes(tmp_path: Path) -> None:
+    """In Prometheus's multiprocess mode counts add up, and the worst breaker is shown."""
+    script = (
+        "import sys\n"
+        "from langchain_redis_semcache._reporter import Reporter\n"
+        "from langchain_redis_semcache.events import BreakerChanged, Counted\n"
+        "from langchain_redis_semcache.observe import PrometheusListener\n"
+        "from tests.test_events import EVENTS\n"
+        "reporter = Reporter('app', [PrometheusListener()])\n"
+        "reporter.emit(EVENTS[0])\n"
+        "reporter.emit(Counted(int(sys.argv[1])))\n"
+        "if sys.argv[1] == '2':\n"
+        "    from prometheus_client import CollectorRegistry, generate_latest\n"
+        "    from prometheus_client.multiprocess import MultiProcessCollector\n"
+        "    reporter.emit(BreakerChanged('store', 'open'))\n"
+        "    registry = CollectorRegistry()\n"
+        "    MultiProcessCollector(registry)\n"
+        "    print(generate_latest(registry).decode())\n"
+    )
+    for number in ("1", "2"):
+        ended = subprocess.run(
+            [sys.executable, "-c", script, number],
+            env={**os.environ, "PROMETHEUS_MULTIPROC_DIR": str(tmp_path)},
+            capture_output=True,
+            text=True,
+        )
+        assert ended.stderr == ""
+    lines = ended.stdout.splitlines()
+    assert 'semcache_lookups_total{cache_name="app",result="exact"} 2.0' in lines
+    assert 'semcache_entries{cache_name="app"} 2.0' in lines
+    assert 'semcache_breaker_state{cache_name="app",subject="store"} 2.0' in lines

@@ -30,7 +30,9 @@ from langchain_redis_semcache import (
     Guard,
     Index,
     Limits,
+    Listener,
     Parameters,
+    Recording,
     RedisSemanticCache,
     SingleFlight,
     Sliding,
@@ -41,6 +43,7 @@ from langchain_redis_semcache.agents import SemanticCacheMiddleware
 from langchain_redis_semcache.embedded import EmbeddedRedis, LocalEmbeddings
 from langchain_redis_semcache.events import BreakerChanged, Event, Failed, Hit, Miss
 from langchain_redis_semcache.models import cached, enable_streaming
+from langchain_redis_semcache.observe import OTelListener, Price, PrometheusListener
 from langchain_redis_semcache.rag import KeyedPrompt, keyed
 
 
@@ -179,6 +182,16 @@ async def looked_after_async(cache: RedisSemanticCache, model: BaseChatModel) ->
         await cache.aclear()
         print(await cache.aexplain("q", model), await cache.adelete_entry("app::1:2:3"))
         return await cache.adelete_tagged("faq")
+
+
+def observed(model: str) -> RedisSemanticCache:
+    prices = {model: Price(input=0.15, output=0.6)}
+    listeners: list[Listener] = [OTelListener(prices=prices), PrometheusListener(prices=prices)]
+    recording = Recording(share=0.05, keep=10_000, redact=str.upper)
+    cache = RedisSemanticCache(listeners=listeners, recording=recording)
+    for hit in cache.recorded(limit=10):
+        print(hit.asked, hit.stored, hit.answer, hit.distance, hit.entry, hit.time)
+    return cache
 
 
 def embedded() -> str:
