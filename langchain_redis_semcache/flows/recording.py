@@ -1,6 +1,7 @@
 """Recording a share of what is served, behind the calls.
 
-Rule of this module: no call waits for it, and what fails is an event.
+Rule of this module: no call waits for it, what fails is an event, and of an entry that is removed
+meanwhile nothing stays.
 """
 
 from __future__ import annotations
@@ -13,11 +14,13 @@ from typing import Any
 from .._effects import (
     Ask,
     AskFailedError,
+    Command,
     ErrorReply,
     Flow,
     RedisUnavailableError,
     Send,
     Work,
+    as_text,
 )
 from ..configuration import Recording
 from ..entry import recorded as stored
@@ -91,13 +94,22 @@ class Recorder:
         lifetime = self._shared.ttl(settings.ttl)
         if lifetime is not None:
             commands += stored.forgetting(root, lifetime, told.time)
+        commands.append(("HMGET", told.entry, "created_at"))
+        replies = yield from self._sent(commands)
+        # Whoever removes an entry looks here for its hits, and may have been faster than this one.
+        if replies and [as_text(one) for one in replies[-1]] != [as_text(created)]:
+            yield from self._sent([("XDEL", stored.stream(root), as_text(replies[0]))])
+
+    def _sent(self, commands: Sequence[Command]) -> Flow[list[Any]]:
+        """Return the replies; none where something failed, which has been reported."""
         try:
             replies: Sequence[Any] = yield Send(commands, write=True)
         except RedisUnavailableError as error:
             self._calls.failed("lookup", _STAGE, error.label)
-            return
+            return []
         for reply in replies:
             if isinstance(reply, ErrorReply):
                 self._calls.failed("lookup", _STAGE, reply.code)
-                return
+                return []
         self._calls.reporter.recovered(_STAGE)
+        return list(replies)

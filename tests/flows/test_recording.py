@@ -66,7 +66,7 @@ def test_ttl() -> None:
     """With a ttl, what was recorded goes too."""
     lab = stocked(recording=ALL, ttl=60.0)
     lab.lookup(ASKED, answer=BehindTheCall(lab))
-    assert lab.world.names[-1] == "XADD XTRIM PEXPIRE"
+    assert lab.world.names[-1] == "XADD XTRIM PEXPIRE HMGET"
     assert lab.world.ttl["app::recorded"] == 60_000
 
 
@@ -133,3 +133,17 @@ def test_what_a_verifier_approved() -> None:
     lab = stocked(recording=ALL, policy=policy)
     assert lab.lookup(AGAIN, answer=BehindTheCall(lab)) is not None
     assert [hit.asked for hit in hits(lab)] == ["France's capital?"]
+
+
+def test_removed_meanwhile() -> None:
+    """An entry that is removed while its hit is being recorded takes the hit with it."""
+    lab = stocked(recording=ALL)
+
+    class Removing(BehindTheCall):
+        def _behind(self, request: Any) -> Any:
+            if getattr(request, "commands", [("",)])[0][0] == "XADD":
+                lab.world.hashes.clear()
+            return super()._behind(request)
+
+    assert lab.lookup(ASKED, answer=Removing(lab)) is not None
+    assert lab.world.streams == {"app::recorded": []}
