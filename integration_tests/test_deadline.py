@@ -19,15 +19,20 @@ import redis
 import redis.connection
 
 from langchain_redis_semcache.transport.deadline import with_deadline
+from langchain_redis_semcache.transport.hiredis_socket import HiredisSocket
 from langchain_redis_semcache.transport.replies import pack
-from langchain_redis_semcache.transport.sync import exchange, is_silent
+from langchain_redis_semcache.transport.sync import PublicSocket, Spoken, opened
 
 BUDGET = 0.2
 
 
-@pytest.fixture
-def pair() -> Iterator[tuple[Any, socket.socket]]:
-    """A connection and the socket of its peer."""
+@pytest.fixture(params=[HiredisSocket, PublicSocket], ids=lambda kind: kind.__name__)
+def pair(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[Spoken, socket.socket]]:
+    """A connection, read in either way, and the socket of its peer."""
+    if request.param is PublicSocket:
+        monkeypatch.setattr("langchain_redis_semcache.transport.hiredis_reader.hiredis", None)
     with socket.create_server(("127.0.0.1", 0)) as server:
         kind: Any = with_deadline(redis.Connection)
         known = inspect.signature(redis.connection.AbstractConnection).parameters
@@ -35,16 +40,16 @@ def pair() -> Iterator[tuple[Any, socket.socket]]:
         unnamed = ("driver_info",) if "driver_info" in known else ("lib_name", "lib_version")
         port = server.getsockname()[1]
         connection = kind(host="127.0.0.1", port=port, protocol=2, **dict.fromkeys(unnamed))
-        connection.deadline.at = time.monotonic() + 10
-        connection.connect()
+        spoken = opened(connection, time.monotonic() + 10)
+        assert type(spoken) is request.param
         peer, _ = server.accept()
         with peer:
-            yield connection, peer
-            connection.disconnect()
+            yield spoken, peer
+            spoken.disconnect()
 
 
-def ask(connection: Any, *command: Any) -> Any:
-    return exchange(connection, pack([command]), 1, time.monotonic() + BUDGET)
+def ask(connection: Spoken, *command: Any) -> Any:
+    return connection.exchange(pack([command]), 1, time.monotonic() + BUDGET)
 
 
 @pytest.fixture
@@ -62,24 +67,24 @@ def in_thread() -> Iterator[Callable[[Callable[[], None]], None]]:
         assert not thread.is_alive()
 
 
-def test_reply(pair: tuple[Any, socket.socket]) -> None:
+def test_reply(pair: tuple[Spoken, socket.socket]) -> None:
     """What the peer answers is returned, in order, and the connection is silent afterwards."""
     connection, peer = pair
     peer.sendall(b"+OK\r\n:7\r\n")
     packed = pack([("PING",), ("TTL", "k")])
-    assert exchange(connection, packed, 2, time.monotonic() + BUDGET) == [b"OK", 7]
-    assert is_silent(connection)
+    assert connection.exchange(packed, 2, time.monotonic() + BUDGET) == [b"OK", 7]
+    assert connection.is_silent()
     peer.sendall(b"+more\r\n")
-    assert not is_silent(connection)
+    assert not connection.is_silent()
 
 
-def test_deaf(pair: tuple[Any, socket.socket]) -> None:
+def test_deaf(pair: tuple[Spoken, socket.socket]) -> None:
     """Without an answer the call ends at its deadline."""
     with pytest.raises(redis.TimeoutError):
         ask(pair[0], "PING")
 
 
-def test_signals(pair: tuple[Any, socket.socket]) -> None:
+def test_signals(pair: tuple[Spoken, socket.socket]) -> None:
     """Signals that keep coming, as those of a profiler do, do not begin the wait anew."""
     before = signal.signal(signal.SIGALRM, lambda *_: None)
     signal.setitimer(signal.ITIMER_REAL, 0.05, 0.05)
@@ -92,7 +97,7 @@ def test_signals(pair: tuple[Any, socket.socket]) -> None:
 
 
 def test_slow_reader(
-    pair: tuple[Any, socket.socket], in_thread: Callable[[Callable[[], None]], None]
+    pair: tuple[Spoken, socket.socket], in_thread: Callable[[Callable[[], None]], None]
 ) -> None:
     """A peer that takes a long request piece by piece does not prolong it."""
     connection, peer = pair
@@ -111,7 +116,7 @@ def test_slow_reader(
 
 
 def test_drips(
-    pair: tuple[Any, socket.socket], in_thread: Callable[[Callable[[], None]], None]
+    pair: tuple[Spoken, socket.socket], in_thread: Callable[[Callable[[], None]], None]
 ) -> None:
     """A reply that comes byte by byte does not prolong the wait either."""
     connection, peer = pair
@@ -128,17 +133,17 @@ def test_drips(
         ask(connection, "GET", "k")
 
 
-def test_closed(pair: tuple[Any, socket.socket]) -> None:
+def test_closed(pair: tuple[Spoken, socket.socket]) -> None:
     """A peer that closes is a connection error, and no timeout."""
     connection, peer = pair
     peer.shutdown(socket.SHUT_WR)
-    assert not is_silent(connection)
+    assert not connection.is_silent()
     with pytest.raises(redis.ConnectionError):
         ask(connection, "PING")
 
 
 def test_long_request(
-    pair: tuple[Any, socket.socket], in_thread: Callable[[Callable[[], None]], None]
+    pair: tuple[Spoken, socket.socket], in_thread: Callable[[Callable[[], None]], None]
 ) -> None:
     """A request longer than the socket's buffers arrives as it was."""
     connection, peer = pair
@@ -150,5 +155,5 @@ def test_long_request(
         peer.sendall(b"+OK\r\n")
 
     in_thread(serve)
-    assert exchange(connection, pack([("SET", "k", value)]), 1, time.monotonic() + 10) == [b"OK"]
+    assert connection.exchange(pack([("SET", "k", value)]), 1, time.monotonic() + 10) == [b"OK"]
     assert received.endswith(value + b"\r\n")

@@ -70,7 +70,7 @@ async def peer() -> AsyncIterator[Peer]:
 def to(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> To:
     """Opens a stream of one kind, to a URL or to a peer."""
     if request.param is PublicStream:
-        monkeypatch.setattr("langchain_redis_semcache.transport.hiredis_stream.hiredis", None)
+        monkeypatch.setattr("langchain_redis_semcache.transport.hiredis_reader.hiredis", None)
 
     async def open_stream(where: str | Peer) -> Stream:
         url = where if isinstance(where, str) else f"redis://127.0.0.1:{where.port}"
@@ -192,6 +192,6 @@ async def test_other_kinds_are_left_alone(peer: Peer, monkeypatch: pytest.Monkey
     assert taken_over(connection) is None
     assert taken_over(Own()) is None
     await connection.connect()
-    monkeypatch.setattr("langchain_redis_semcache.transport.hiredis_stream.hiredis", None)
+    monkeypatch.setattr("langchain_redis_semcache.transport.hiredis_reader.hiredis", None)
     assert taken_over(connection) is None
     await connection.disconnect()

@@ -63,6 +63,8 @@ TESTED_ELSEWHERE = {
     "policies/decision.py": "shapes and their checks: tests/policies/test_distance.py",
     "transport/client_channels.py": "clients: integration_tests/test_clients.py and faults/",
     "transport/deadline.py": "sockets: integration_tests/test_deadline.py",
+    "transport/hiredis_reader.py": "connections: integration_tests/test_streams.py, test_deadline",
+    "transport/hiredis_socket.py": "connections: integration_tests/test_deadline.py",
     "transport/hiredis_stream.py": "connections: integration_tests/test_streams.py",
     "transport/streams.py": "connections: integration_tests/test_streams.py",
     "transport/on_loop.py": "connections: integration_tests/test_clients.py and faults/",

@@ -30,7 +30,7 @@ class Deadline:
 
 
 def with_deadline(kind: type[AbstractConnection]) -> type[AbstractConnection]:
-    """Derive a connection class with a `deadline`.
+    """Derive a connection class with a `deadline`, and with the `obedient` socket once connected.
 
     `_connect` is what redis-py's own kinds of connections override; nothing else of it that is
     private is touched.
@@ -43,7 +43,8 @@ def with_deadline(kind: type[AbstractConnection]) -> type[AbstractConnection]:
 
         def _connect(self) -> Any:
             self.socket_connect_timeout = self.deadline.remaining()
-            return obedient(super()._connect(), self.deadline)
+            self.obedient = obedient(super()._connect(), self.deadline)
+            return self.obedient
 
     return Bounded
 
@@ -51,7 +52,7 @@ def with_deadline(kind: type[AbstractConnection]) -> type[AbstractConnection]:
 def obedient(sock: Any, deadline: Deadline) -> Any:
     """Make a socket obey a deadline."""
     polled = hasattr(select, "poll") and not isinstance(sock, ssl.SSLSocket)
-    return (_Polled if polled else _Timed)(sock, deadline)
+    return (PolledSocket if polled else _Timed)(sock, deadline)
 
 
 class _Obedient:
@@ -69,7 +70,7 @@ class _Obedient:
         return getattr(self._sock, name)
 
 
-class _Polled(_Obedient):
+class PolledSocket(_Obedient):
     """A plain socket, waited for by polling.
 
     With a timeout of its own Python polls before every read and write, and each of these calls lets
@@ -86,6 +87,10 @@ class _Polled(_Obedient):
         # Bound once: what 16 threads do under the interpreter's lock is what they wait for.
         self._until_readable, self._until_writable = readable.poll, writable.poll
         self._recv_into, self._send = sock.recv_into, sock.send
+
+    def is_silent(self) -> bool:
+        """Tell whether nothing has arrived, nor the end."""
+        return not self._until_readable(0)
 
     def pending(self) -> int:
         """Nothing is held back; redis-py asks each time whether this is a TLS socket."""

@@ -10,37 +10,21 @@ hold `taken_over` says so and streams.py reads by redis-py's public methods.
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Any
 
 from redis.asyncio import Connection, SSLConnection, UnixDomainSocketConnection
-from redis.exceptions import AuthenticationError, BusyLoadingError, InvalidResponse
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from .._effects import ErrorReply
-from .replies import error_reply
+from .hiredis_reader import Reader, is_usable
 
-try:
-    import hiredis
-except ImportError:  # an extra
-    hiredis = None  # type: ignore[assignment]
-
-PENDING: Final = object()
-"""Stands for a reply that has not arrived completely."""
 # Others do more than their transports do: Sentinel's look at what they read.
 _KINDS = (Connection, SSLConnection, UnixDomainSocketConnection)
 _USED = ("abort", "get_protocol", "is_closing", "set_protocol", "write")
-# No answers to a command: nothing on such a connection will be answered.
-_UNAVAILABLE: dict[str, type[Exception]] = {
-    "LOADING": BusyLoadingError,
-    "NOAUTH": AuthenticationError,
-    "WRONGPASS": AuthenticationError,
-}
 
 
 def taken_over(connection: Any) -> HiredisStream | None:
     """Take over an established connection; None where it is better read by its own methods."""
-    # Older ones than 3.2 do not tell push messages from replies.
-    if not hasattr(hiredis, "PushNotification") or type(connection) not in _KINDS:
+    if not is_usable() or type(connection) not in _KINDS:
         return None
     transport = transport_of(connection)
     return None if transport is None else HiredisStream(connection, transport)
@@ -59,7 +43,7 @@ class HiredisStream(asyncio.Protocol):
     def __init__(self, connection: Any, transport: asyncio.Transport) -> None:
         self._connection = connection
         self._transport = transport
-        self._reader = hiredis.Reader(notEnoughData=PENDING, protocolError=InvalidResponse)
+        self._reader = Reader()
         self._expected = 0
         self._arrival: asyncio.Future[None] | None = None
         self._ended: Exception | None = None
@@ -85,15 +69,8 @@ class HiredisStream(asyncio.Protocol):
     async def replies(self, count: int) -> list[Any]:
         """Return the next replies, `ErrorReply` included."""
         replies: list[Any] = []
-        gets, push = self._reader.gets, hiredis.PushNotification
-        while len(replies) < count:
-            reply = gets()
-            if reply is PENDING:
-                await self._more()
-            elif type(reply) is hiredis.ReplyError:
-                replies.append(_refusal(reply))
-            elif type(reply) is not push:  # of RESP3, and nothing that was asked for
-                replies.append(reply)
+        while not self._reader.take(replies, count):
+            await self._more()
         self._expected -= count
         return replies
 
@@ -147,11 +124,3 @@ class HiredisStream(asyncio.Protocol):
     def _wake(self) -> None:
         if self._arrival is not None and not self._arrival.done():
             self._arrival.set_result(None)
-
-
-def _refusal(error: Exception) -> ErrorReply:
-    reply = error_reply(error)
-    unavailable = _UNAVAILABLE.get(reply.code)
-    if unavailable is not None:
-        raise unavailable
-    return reply

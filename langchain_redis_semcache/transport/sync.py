@@ -15,6 +15,7 @@ from redis.exceptions import ResponseError
 from .._effects import Command
 from ..bounded.threads import Workers
 from .conversation import ask, disconnecting
+from .hiredis_socket import on_own_socket
 from .idle import Idle
 from .replies import (
     ForeignReply,
@@ -53,7 +54,7 @@ class SocketLink:
     def __init__(self, connect: Callable[[], Any], workers: Workers) -> None:
         self._connect = connect
         self._workers = workers
-        self._idle: Idle[Any] = Idle()
+        self._idle: Idle[Spoken] = Idle()
         self._closed = False
 
     def exchange(
@@ -85,11 +86,11 @@ class SocketLink:
         """After a fork both processes would read from one socket; redis-py closes our copy."""
         self._idle = Idle()
 
-    def _established(self) -> Any | None:
+    def _established(self) -> Spoken | None:
         for old in self._idle.expired():
             old.disconnect()
         while (connection := self._idle.take()) is not None:
-            if is_silent(connection):
+            if connection.is_silent():
                 return connection
             connection.disconnect()
         return None
@@ -97,21 +98,15 @@ class SocketLink:
     def _open_and_talk(
         self, packed: bytes, count: int, until: float, received: Received
     ) -> Sequence[Any]:
-        connection = self._connect()
-        connection.deadline.at = until
-        try:
-            connection.connect()
-        except BaseException:
-            connection.disconnect()
-            raise
+        connection = opened(self._connect(), until)
         return self._talk(connection, packed, count, until, received)
 
     def _talk(
-        self, connection: Any, packed: bytes, count: int, until: float, received: Received
+        self, connection: Spoken, packed: bytes, count: int, until: float, received: Received
     ) -> Sequence[Any]:
         began = time.monotonic()
         try:
-            replies = received(exchange(connection, packed, count, until))
+            replies = received(connection.exchange(packed, count, until))
         except Exception:
             connection.disconnect()
             for other in self._idle.before(began):
@@ -124,34 +119,65 @@ class SocketLink:
         return replies
 
 
-def exchange(connection: Any, packed: bytes, count: int, until: float) -> list[Any]:
-    """Send commands and return their replies; closes the connection where that fails."""
+class Spoken(Protocol):
+    """An established connection."""
+
+    def is_silent(self) -> bool:
+        """Tell whether the next thing to arrive will be the reply to the next command.
+
+        Otherwise the server has closed the connection, or what is left of an earlier reply would
+        be taken for the next one.
+        """
+
+    def exchange(self, packed: bytes, count: int, until: float) -> list[Any]:
+        """Send commands and return their replies; closes the connection where that fails."""
+
+    def disconnect(self) -> None: ...
+
+
+def opened(connection: Any, until: float) -> Spoken:
+    """Establish a connection until then."""
     connection.deadline.at = until
     try:
-        connection.send_packed_command([packed], check_health=False)
-        return [_reply(connection) for _ in range(count)]
+        connection.connect()
+        public = PublicSocket(connection)
+        if not public.is_silent():  # greeted with more than it asked for
+            raise ConnectionError("not silent")
     except BaseException:
         connection.disconnect()
         raise
+    return on_own_socket(connection) or public
 
 
-def _reply(connection: Any) -> Any:
-    try:
-        return connection.read_response()
-    except ResponseError as error:
-        return error_reply(error)
+class PublicSocket:
+    """A connection of redis-py by its public methods."""
 
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
 
-def is_silent(connection: Any) -> bool:
-    """Tell whether the next thing to arrive will be the reply to the next command.
+    def is_silent(self) -> bool:
+        try:
+            return not self._connection.can_read(0)
+        except Exception:
+            return False
 
-    Otherwise the server has closed the connection, or what is left of an earlier reply would be
-    taken for the next one.
-    """
-    try:
-        return not connection.can_read(0)
-    except Exception:
-        return False
+    def exchange(self, packed: bytes, count: int, until: float) -> list[Any]:
+        self._connection.deadline.at = until
+        try:
+            self._connection.send_packed_command([packed], check_health=False)
+            return [self._reply() for _ in range(count)]
+        except BaseException:
+            self._connection.disconnect()
+            raise
+
+    def disconnect(self) -> None:
+        self._connection.disconnect()
+
+    def _reply(self) -> Any:
+        try:
+            return self._connection.read_response()
+        except ResponseError as error:
+            return error_reply(error)
 
 
 class ClientLink:
