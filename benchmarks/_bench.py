@@ -356,7 +356,7 @@ class Ours:
         scope = scope or self.scope
         key = self.schema.key(scope, question)
         reading = replace(self._reading, question=Question(question, ""), scope=scope, key=key)
-        asked, store = Asked(reading, CallOptions()), self.core._store
+        asked, store = Asked(reading, CallOptions()), self.core.store
         fields = store._fields(asked, encode(answer(question)))
         fields |= store._found_by(asked, fields, self.packed(vector))
         return store._entry(asked, fields)
