@@ -39,6 +39,24 @@ WINDOW = 8
 _WIDTH = 8
 _BLOCK_WIDTH = 3
 _MODEL_KEYS = frozenset({"model", "model_name"})
+# Of other texts nobody knows that no credential is in them: headers, addresses, bodies.
+_SHOWN_TEXTS = _MODEL_KEYS | {
+    "azure_deployment",
+    "class",
+    "deployment_name",
+    "effort",
+    "model_id",
+    "output_version",
+    "reasoning_effort",
+    "repo_id",
+    "response_format",
+    "service_tier",
+    "stop",
+    "stop_sequences",
+    "tool_choice",
+    "truncation",
+    "verbosity",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +76,7 @@ class Difference:
 def part(value: str, shown: int = SHOWN) -> str:
     """Return a part that stands for this value."""
     line = " ".join(value[: 4 * shown].split())
-    return f"{digest(value)[:_WIDTH]} {line[:shown]}"
+    return f"{digest(value)[:_WIDTH]} {line[:shown]}".rstrip()
 
 
 def counted(value: str, count: int) -> str:
@@ -72,7 +90,10 @@ def system_parts(text: str) -> dict[str, str]:
 
 
 def parameter_parts(fields: Mapping[str, Any]) -> Parts:
-    """Return the parameters of a model and a call, tools by their names."""
+    """Return the parameters of a model and a call, tools by their names.
+
+    A text is shown of parameters alone that hold no credential, of others its digest.
+    """
     parts = {}
     for name, value in sorted(fields.items())[:MOST_PARAMETERS]:
         if value is None:
@@ -82,7 +103,8 @@ def parameter_parts(fields: Mapping[str, Any]) -> Parts:
             parts[TOOLS] = f"{digest(str(value))[:_WIDTH]} {names[:SHOWN]}"
         else:
             kind = MODEL if name in _MODEL_KEYS else f"{PARAMETER}{name[:SHOWN]}"
-            parts[kind] = part(str(value))
+            shown = SHOWN if isinstance(value, (int, float)) or name in _SHOWN_TEXTS else 0
+            parts[kind] = part(str(value), shown)
     return parts
 
 

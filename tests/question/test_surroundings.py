@@ -60,6 +60,28 @@ def test_parameters() -> None:
     assert str(found) == "parameter temperature: stored with 0.7, asked with 0.2"
 
 
+SECRETS: dict[str, Any] = {
+    "openai_api_base": "https://user:hunter2@proxy",
+    "default_headers": {"Authorization": "Bearer hunter2"},
+    "extra_headers": {"x-key": "hunter2"},
+    "extra_body": {"key": "hunter2"},
+    "model_kwargs": {"api_key": "hunter2"},
+    "openai_proxy": "http://:hunter2@proxy",
+    "parameters": "<Client key=hunter2>",
+    "anything": "hunter2",
+}
+
+
+def test_no_credentials() -> None:
+    """What may hold a credential is a digest, by which it is told from another one all the same."""
+    parts = parameter_parts(SECRETS)
+    assert "hunter2" not in str(parts)
+    others = parameter_parts(dict.fromkeys(SECRETS, "else"))
+    found = differences(parts, others)
+    assert len(found) == len(SECRETS)
+    assert str(found[0]).startswith("parameter anything: stored with #")
+
+
 def test_tools_of_the_same_names() -> None:
     """Tools that differ in more than their names differ all the same."""
     other: Any = {**SEARCH, "function": {"name": "search", "description": "two"}}

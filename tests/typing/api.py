@@ -146,6 +146,10 @@ def in_blocks(cache: RedisSemanticCache, model: BaseChatModel) -> None:
 
 def looked_at(cache: RedisSemanticCache, model: BaseChatModel) -> float:
     told: Explanation = cache.explain("q", model)
+    served = told.served
+    print(told.entry, served.ttl if served else None, cache.explain("q", like="app::1:2:3"))
+    for other in told.elsewhere:
+        print(other.entry.key, *(difference.part for difference in other.differs))
     nearest: list[tuple[str, float]] = [(near.entry, near.distance) for near in told.candidates]
     stats: Stats = cache.stats
     print(told.decision, nearest, dict(stats.misses), stats.breakers["redis"])
@@ -180,6 +184,9 @@ async def looked_after_async(cache: RedisSemanticCache, model: BaseChatModel) ->
     async with cache:
         await cache.asetup()
         await cache.aclear()
+        message = await model.ainvoke("q")
+        gone: bool = await cache.afeedback(message, right=False)
+        print(gone, await cache.aexplain(message), (await cache.ahealth()).ok)
         print(await cache.aexplain("q", model), await cache.adelete_entry("app::1:2:3"))
         return await cache.adelete_tagged("faq")
 
