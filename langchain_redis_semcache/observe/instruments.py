@@ -46,6 +46,10 @@ def _duration(name: str, says: str, *labels: str) -> Instrument:
 LOOKUPS = Instrument("semcache.lookups", "counter", "Lookups, by what they came to.", ("result",))
 MISSES = Instrument("semcache.misses", "counter", "Misses, by reason.", ("reason",))
 VETOES = Instrument("semcache.vetoes", "counter", "Misses that a guard caused.", ("guard",))
+ELSEWHERE = Instrument(
+    *("semcache.elsewhere", "counter", "Misses stored in another scope, by what differs first."),
+    labels=("differs",),
+)
 STORED = Instrument("semcache.stored", "counter", "Answers stored.")
 BYPASSED = Instrument(
     "semcache.bypassed", "counter", "Calls left alone on purpose.", ("operation", "reason")
@@ -78,7 +82,7 @@ ENTRIES = Instrument(
 )
 
 ALL = (
-    *(LOOKUPS, MISSES, VETOES, STORED, BYPASSED, FAILURES, VERIFIED, AUDITED, WAITED),
-    *(SAVED_TOKENS, SAVED_MONEY, LOOKUP_DURATION, UPDATE_DURATION, EMBEDDING_DURATION),
+    *(LOOKUPS, MISSES, VETOES, ELSEWHERE, STORED, BYPASSED, FAILURES, VERIFIED, AUDITED),
+    *(WAITED, SAVED_TOKENS, SAVED_MONEY, LOOKUP_DURATION, UPDATE_DURATION, EMBEDDING_DURATION),
     *(DISTANCE, BREAKER, ENTRIES),
 )

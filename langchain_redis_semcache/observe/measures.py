@@ -61,7 +61,7 @@ class Measures:
         self._prices = prices
         self._bind = bind
         self._bound: dict[tuple[Instrument, Labels], Put] = {}
-        self._words = {name: Words() for name in ("reason", "guard", "stage")}
+        self._words = {name: Words() for name in ("reason", "guard", "stage", "differs")}
         # A hit takes some microseconds altogether: what it needs is at hand.
         self._looked_up = {
             result: tuple(bind(one, (cache, result)) for one in (of.LOOKUPS, of.LOOKUP_DURATION))
@@ -128,6 +128,11 @@ class Measures:
         self._put(of.MISSES, 1, self._words["reason"](miss.reason))
         if miss.guard:
             self._put(of.VETOES, 1, self._words["guard"](miss.guard))
+        if miss.differs:
+            # "system prompt, tools" or "parameter seed": the first of it, and no caller's words.
+            first = "parameter" if miss.differs.startswith("parameter") else miss.differs
+            first = first.partition(",")[0].replace(" ", "_")
+            self._put(of.ELSEWHERE, 1, self._words["differs"](first))
         if miss.distance is not None:
             self._put(of.DISTANCE, miss.distance, "miss")
 

@@ -16,7 +16,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from langchain_redis_semcache._reporter import Reporter
-from langchain_redis_semcache.events import Audited, Hit, VerifierAsked
+from langchain_redis_semcache.events import Audited, Hit, Miss, VerifierAsked
 from langchain_redis_semcache.observe import Price, PrometheusListener
 from langchain_redis_semcache.observe.instruments import ALL
 from tests.test_events import EVENTS
@@ -24,6 +24,7 @@ from tests.test_events import EVENTS
 FOLDER = Path(__file__).parents[2] / "examples" / "observe"
 DASHBOARD = json.loads((FOLDER / "dashboard.json").read_text(encoding="utf-8"))
 MORE = [
+    Miss("no_candidate", differs="tools"),
     Hit("exact", 0.0, "k", 1.0, "m", input_tokens=1, output_tokens=1),
     VerifierAsked(True, 0.1, 0.1, "k"),
     Audited(True, 0.1, "k", "audit"),

@@ -76,6 +76,15 @@ def measured(*events: Event) -> list[tuple[str, float, Labels]]:
                 ("distance", 0.1, ("miss",)),
             ],
         ),
+        (
+            Miss("no_candidate", seconds=0.5, differs="system prompt, tools"),
+            [
+                ("lookups", 1, ("miss",)),
+                ("lookup.duration", 0.5, ("miss",)),
+                ("misses", 1, ("no_candidate",)),
+                ("elsewhere", 1, ("system_prompt",)),
+            ],
+        ),
         (Stored("k", 10, seconds=0.5), [("stored", 1, ()), ("update.duration", 0.5, ())]),
         (Bypassed("update", "empty"), [("bypassed", 1, ("update", "empty"))]),
         (Failed("lookup", "redis", "E"), [("failures", 1, ("redis",))]),
@@ -136,5 +145,11 @@ def test_few_words() -> None:
 def test_no_prompts_in_labels() -> None:
     """A question that a policy gives as its reason is no label."""
     asked = "What is the PIN of Jane Doe?"
-    events = [Miss(asked, guard=asked), Bypassed("update", asked), Failed("lookup", asked, "E")]
+    named = Miss("distance", differs=f"parameter {asked}")
+    assert measured(named)[-1] == ("elsewhere", 1, ("parameter",))
+    events = [
+        Miss(asked, guard=asked, differs=asked),
+        Bypassed("update", asked),
+        Failed("lookup", asked, "E"),
+    ]
     assert asked not in str(measured(*events))
