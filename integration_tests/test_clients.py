@@ -376,9 +376,10 @@ async def test_use_after_closing(do: Way, make_cache: MakeCache, events: list[Ev
 async def test_an_index_made_by_somebody_else(
     do: Way, make_cache: MakeCache, server: redis.Redis, name: str, events: list[Event]
 ) -> None:
-    """With `Index(create=False)` no index is created, and one that exists is used."""
+    """With `Index(create=False)` none is created, which `setup` says; one that exists is used."""
     cache = make_cache(index=Index(create=False))
-    await do(cache.setup)
+    with pytest.raises(CacheUnavailableError, match="no index"):
+        await do(cache.setup)
     await do(cache.update, asked(FRANCE), LLM, told("Paris"))
     assert indexes_of(server, name) == []
     await do(make_cache().setup)
