@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint unit integration test-lowest docs wheel soak clean
+.PHONY: demo example test lint unit integration test-lowest docs wheel soak clean
 
 TELL := -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 VERSION := $(shell $(PYTHON) $(TELL) 2>/dev/null)
@@ -32,6 +32,10 @@ $(VENV)/.dev: $(VENV)/.demo
 # make demo DATA=folder keeps the entries, so that the next run starts warm.
 demo: $(VENV)/.demo
 	$(BIN)/python examples/quickstart.py $(if $(ASK),--ask) $(if $(DATA),--data $(DATA))
+
+# make example NAME=rag runs one of examples/.
+example: $(VENV)/.dev
+	$(BIN)/python examples/$(NAME).py
 
 test: lint unit integration
 

@@ -24,8 +24,8 @@ STRING = "How do I reverse a string in Python?"
 REWORDED, PAST = "What is France's capital city?", "What was the capital of France?"
 QUESTIONS = (FRANCE, REWORDED, GERMANY, PAST, STRING, f"{STRING[:-1]} with a loop?", FRANCE)
 NEXT = """Try next:
-  make demo ASK=1                 # your own questions; with DATA=folder the answers stay
-  python examples/fastapi_app.py  # a service with tenants and streams
+  make demo ASK=1 DATA=answers    # your own questions; what was answered stays in that folder
+  make example NAME=fastapi_app   # a service with tenants; or agent, rag, streaming, ...
   README.md                       # four lines for your own application"""
 
 
@@ -55,7 +55,7 @@ def why(event: Hit | Miss | Bypassed) -> str:
     if isinstance(event, Miss) and event.distance is not None:
         reason = f"guard: {event.guard}" if event.guard else "too far"
         return f"distance {event.distance:.3f}, {reason}"
-    return event.reason
+    return "nothing to compare with yet" if event.reason == "no_candidate" else event.reason
 
 
 def questions(asking: bool) -> Any:
