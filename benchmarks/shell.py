@@ -8,6 +8,7 @@ the time, 2 ms apart. On a machine of two cores it contends with both the server
 
 from __future__ import annotations
 
+import json
 import os
 import secrets
 import subprocess
@@ -25,6 +26,7 @@ from langchain_redis_semcache.embedded import EmbeddedRedis, LocalEmbeddings
 from langchain_redis_semcache.entry.answer import encode
 
 NAME = "bench"
+PROGRAM = [sys.executable, "-m", "langchain_redis_semcache"]
 SCOPES = 50
 QUIET = 5.0
 """Seconds of lookups alone."""
@@ -83,9 +85,30 @@ class Application(threading.Thread):
 def semcache(*arguments: str) -> tuple[float, int]:
     """Run the shell; return the seconds and the lines that it printed."""
     began = time.perf_counter()
-    command = [sys.executable, "-m", "langchain_redis_semcache", *arguments]
-    ended = subprocess.run(command, capture_output=True, text=True, check=True)
+    ended = subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, check=True)
     return time.perf_counter() - began, len(ended.stdout.splitlines())
+
+
+def walk(words: str) -> None:
+    """Go the way of whoever is on call, alone on the machine."""
+    on = ["--name", NAME, "--json"]
+    listing = subprocess.run(
+        [*PROGRAM, "ls", *on, "--text", words], capture_output=True, check=True
+    )
+    key = json.loads(listing.stdout)["key"]
+    began = time.perf_counter()
+    for command in (
+        ["ls", *on, "--text", words],
+        ["show", *on, key],
+        ["rm", *on, key],
+        ["rm", *on, key, "--yes"],
+        ["off", *on],
+        ["on", *on],
+        ["stats", *on],
+    ):
+        seconds, _ = semcache(*command)
+        print(f"semcache {command[0]}: {seconds:.2f} s")
+    print(f"the walk: {time.perf_counter() - began:.1f} s")
 
 
 def main(count: int) -> None:
@@ -113,6 +136,7 @@ def main(count: int) -> None:
             print(f"semcache {command[0]}: {seconds:.2f} s, {lines} lines; {application.told()}")
         application.over = True
         application.join()
+        walk(f"number {count // 3} frobnicator")
 
 
 if __name__ == "__main__":

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +115,38 @@ def make_cache(
     yield make
     for cache in made:
         cache.close()
+
+
+class Worker:
+    """One process of an application, which answers what it is asked from the cache."""
+
+    def __init__(self, url: str, name: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "integration_tests.cache_process", url, name],
+            cwd=Path(__file__).parents[1],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, question: str) -> str:
+        """Return the answer, "" where the cache has none."""
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{question}\n")
+        self.process.stdin.flush()
+        return self.process.stdout.readline().rstrip("\n")
+
+
+@pytest.fixture
+def workers(redis_url: str, name: str) -> Iterator[list[Worker]]:
+    """Four processes of an application."""
+    with ExitStack() as running:
+        started = [Worker(redis_url, name) for _ in range(4)]
+        for one in started:
+            running.enter_context(one.process)
+            running.callback(one.process.terminate)
+        yield started
 
 
 @pytest.fixture

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
-from pathlib import Path
-
 import pytest
 import redis
 
-from integration_tests.conftest import MakeCache
+from integration_tests.conftest import MakeCache, Worker
 from integration_tests.support import (
     FRANCE,
     FRANCE_REWORDED,
@@ -33,35 +27,6 @@ from langchain_redis_semcache.flows.shared import FRESH, STALE
 
 pytest.importorskip("click", reason="extra not installed")
 
-WORKERS = 4
-
-
-@pytest.fixture
-def workers(redis_url: str, name: str) -> Iterator[list[subprocess.Popen[str]]]:
-    """Processes of an application, each of which answers a line by what the cache has for it."""
-    with ExitStack() as running:
-        started = []
-        for _ in range(WORKERS):
-            worker = subprocess.Popen(
-                [sys.executable, "-m", "integration_tests.cache_process", redis_url, name],
-                cwd=Path(__file__).parents[1],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-            )
-            running.enter_context(worker)
-            running.callback(worker.terminate)
-            started.append(worker)
-        yield started
-
-
-def ask(worker: subprocess.Popen[str], question: str) -> str:
-    assert worker.stdin
-    assert worker.stdout
-    worker.stdin.write(f"{question}\n")
-    worker.stdin.flush()
-    return worker.stdout.readline().rstrip("\n")
-
 
 def older(cache: RedisSemanticCache, seconds: float) -> None:
     """Let time pass since a cache was last told what is shared."""
@@ -71,17 +36,17 @@ def older(cache: RedisSemanticCache, seconds: float) -> None:
 
 
 def test_four_processes(
-    workers: list[subprocess.Popen[str]], cache: RedisSemanticCache, redis_url: str, name: str
+    workers: list[Worker], cache: RedisSemanticCache, redis_url: str, name: str
 ) -> None:
     """`semcache off` stops them all, in no more than 5 s; `on` starts them again."""
     assert STALE < 5
     cache.update(asked(FRANCE), LLM, told("Lyon."))
-    assert [ask(worker, FRANCE) for worker in workers] == ["Lyon."] * WORKERS
+    assert {one.ask(FRANCE) for one in workers} == {"Lyon."}
     where = ["--redis-url", redis_url, "--name", name]
     for command, answer in (("off", ""), ("on", "Lyon.")):
         assert main([command, *where]) == 0
         expected = {answer}
-        assert eventually(lambda: {ask(one, FRANCE) for one in workers} == expected)  # noqa: B023
+        assert eventually(lambda: {one.ask(FRANCE) for one in workers} == expected)  # noqa: B023
 
 
 async def test_without_a_round_trip(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .entry.stored import Entry, Filters
     from .flows.by_hand import ByHand
     from .flows.doctor import Finding
+    from .stats import Stats
 
 
 class Administration:
@@ -30,6 +31,14 @@ class Administration:
     async def adoctor(self) -> list[Finding]:
         """Examine what `doctor` examines."""
         return await self._drivers.arun(self._by_hand.doctor())
+
+    def totals(self) -> Stats:
+        """Return what all processes of this name have counted, as far as they have told."""
+        return self._drivers.run(self._by_hand.totals())
+
+    async def atotals(self) -> Stats:
+        """Return what `totals` returns."""
+        return await self._drivers.arun(self._by_hand.totals())
 
     def entries(self, *, limit: int | None = None, **wanted: Unpack[Filters]) -> Iterator[Entry]:
         """Find what is stored, of any embedding model of this name, in no order.

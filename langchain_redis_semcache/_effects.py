@@ -75,6 +75,14 @@ class Later:
 
 
 @dataclass(frozen=True, slots=True)
+class Soon:
+    """Run this flow in so many seconds, unless the process or the loop has ended by then."""
+
+    seconds: float
+    make: Callable[[], Flow[None]]
+
+
+@dataclass(frozen=True, slots=True)
 class Behind:
     """Run this flow behind the call, whatever becomes of the call: it is part of a store."""
 
@@ -96,7 +104,7 @@ class Await:
     timeout: float
 
 
-Request: TypeAlias = Send | Embed | Work | Ask | Later | Behind | Caller | Await
+Request: TypeAlias = Send | Embed | Work | Ask | Later | Soon | Behind | Caller | Await
 Flow: TypeAlias = Generator[Request, Any, T]
 
 

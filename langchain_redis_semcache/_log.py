@@ -28,6 +28,7 @@ _CONSEQUENCES = {
     "audit": "the audit has less to go by",
     "recording": "hits are served and not recorded",
     "agreement": "neighbours vouch for fewer questions",
+    "totals": "`semcache stats` knows nothing of this process",
     "settings": "the switch, the threshold and the ttl stay as they are",
 }
 

@@ -9,7 +9,6 @@ import logging
 import math
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
@@ -17,22 +16,15 @@ from typing import Any, Literal
 
 from ._log import Log
 from ._signals import let_through
+from ._tally import Tally
 from .events import (
-    Audited,
     BreakerChanged,
-    Bypassed,
     Embedded,
     Event,
-    Failed,
-    Feedback,
-    Hit,
     Listener,
     Miss,
     Observer,
     Operation,
-    Stored,
-    VerifierAsked,
-    Waited,
     Warned,
 )
 from .stats import Stats
@@ -43,13 +35,8 @@ _LOGGER = logging.getLogger("langchain_redis_semcache")
 COUNT_SECONDS = 60.0
 """How often the entries are counted, at most."""
 _NOBODY = nullcontext()
-MOST_DIFFERENCES = 32
-"""Kinds of differences that are counted each by itself."""
 TELLING = 20
 """Misses that might have been hits, without one hit: by then it is no accident."""
-
-
-_VERDICTS = {True: "approved", False: "refused", None: "failed"}
 
 
 class Reporter:
@@ -71,19 +58,7 @@ class Reporter:
         self._clock = clock
         self._count_at = -math.inf
         self.lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-        self._reasons: dict[str, Counter[str]] = {
-            "misses": Counter(),
-            "vetoes": Counter(),
-            "elsewhere": Counter(),
-            "bypassed": Counter(),
-            "failures": Counter(),
-            "verified": Counter(),
-            "audited": Counter(),
-            "feedback": Counter(),
-        }
-        self._seconds = {"embedding": 0.0, "redis": 0.0, "verifier": 0.0, "waiting": 0.0}
-        self._breakers = {"redis": "closed", "store": "closed", "embedding": "closed"}
+        self.tally = Tally()
         self._muted: ContextVar[bool] = ContextVar("semcache_muted", default=False)
         self._said: set[Event] = set()
         self.works: Callable[[str], bool] = lambda _: True
@@ -114,8 +89,11 @@ class Reporter:
         # The state of a breaker is everybody's, whoever changed it.
         if self._muted.get() and not isinstance(event, BreakerChanged):
             return
-        self._count(event)
+        with self.lock:
+            self.tally.add(event)
         self._tell(event)
+        if isinstance(event, Miss) and event.differs:
+            self._warn_of_scopes()
 
     def _tell(self, event: Event) -> None:
         for listener in self._listeners:
@@ -124,17 +102,12 @@ class Reporter:
             except Exception as error:
                 _raised(error)
 
-        if isinstance(event, Miss) and event.differs:
-            self._warn_of_scopes()
-
     def _warn_of_scopes(self) -> None:
         """Say once that nothing hits although the questions are the same."""
-        with self.lock:
-            elsewhere = self._reasons["elsewhere"]
-            count = elsewhere.total()
-            if count < TELLING or self._counts["exact"] + self._counts["semantic"]:
-                return
-            most, _ = elsewhere.most_common(1)[0]
+        stats = self.stats()
+        if stats.hits or sum(stats.elsewhere.values()) < TELLING:
+            return
+        most = max(stats.elsewhere, key=lambda differs: stats.elsewhere[differs])
         self.once(
             Warned(
                 "scope",
@@ -169,66 +142,13 @@ class Reporter:
         if self._muted.get():
             return
         with self.lock:
-            self._seconds[subject] += seconds
-            self._counts[subject] += 1
+            self.tally.spend(subject, seconds)
         if subject == "embedding":
             self._tell(Embedded(seconds))
 
     def stats(self) -> Stats:
         with self.lock:
-            counts, seconds = self._counts, self._seconds
-            hits = counts["exact"] + counts["semantic"]
-            return Stats(
-                lookups=counts["lookups"],
-                hits=hits,
-                exact_hits=counts["exact"],
-                semantic_hits=counts["semantic"],
-                hit_rate=hits / max(1, counts["lookups"]),
-                stored=counts["stored"],
-                waited=counts["waited"],
-                embeddings=counts["embedding"],
-                round_trips=counts["redis"],
-                mean_embedding_seconds=seconds["embedding"] / max(1, counts["embedding"]),
-                mean_redis_seconds=seconds["redis"] / max(1, counts["redis"]),
-                mean_verifier_seconds=seconds["verifier"]
-                / max(1, sum(self._reasons["verified"].values())),
-                mean_waiting_seconds=seconds["waiting"] / max(1, counts["waited"]),
-                breakers=dict(self._breakers),
-                **{name: dict(counter) for name, counter in self._reasons.items()},
-            )
-
-    def _count(self, event: Event) -> None:
-        with self.lock:
-            if isinstance(event, Hit):
-                self._counts["lookups"] += 1
-                self._counts[event.kind] += 1
-            elif isinstance(event, Miss):
-                self._counts["lookups"] += 1
-                self._reasons["misses"][event.reason] += 1
-                if event.guard:
-                    self._reasons["vetoes"][event.guard] += 1
-                if event.differs:
-                    known = self._reasons["elsewhere"]
-                    full = len(known) >= MOST_DIFFERENCES and event.differs not in known
-                    known["others" if full else event.differs] += 1
-            elif isinstance(event, Stored):
-                self._counts["stored"] += 1
-            elif isinstance(event, Bypassed):
-                self._reasons["bypassed"][event.reason] += 1
-            elif isinstance(event, Failed):
-                self._reasons["failures"][event.stage] += 1
-            elif isinstance(event, VerifierAsked):
-                self._seconds["verifier"] += event.seconds
-                self._reasons["verified"][_VERDICTS[event.approved]] += 1
-            elif isinstance(event, Waited):
-                self._seconds["waiting"] += event.seconds
-                self._counts["waited"] += 1
-            elif isinstance(event, Audited) and event.why != "check":
-                self._reasons["audited"]["right" if event.right else "wrong"] += 1
-            elif isinstance(event, Feedback):
-                self._reasons["feedback"]["right" if event.right else "wrong"] += 1
-            elif isinstance(event, BreakerChanged):
-                self._breakers[event.subject] = event.state
+            return self.tally.stats()
 
 
 class _Around:

@@ -283,6 +283,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
         """Close the connections that this object opened; a passed client stays open."""
         self._core.land()
         self._drivers.background.settle()
+        self._drivers.run(self._by_hand.tell())
         self._core.drop()
         self._links.sync.close()
 
@@ -291,6 +292,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
         """Close the connections of this event loop and the sync ones."""
         self._core.land()
         await self._drivers.background.asettle()
+        await self._drivers.arun(self._by_hand.tell())
         self._core.drop()
         await self._links.aclose()
 

@@ -52,6 +52,8 @@ class Stats:
     breakers: Mapping[str, str] = field(default_factory=dict)
     """State of the breakers of "redis", "store" (writing to Redis), "embedding" and, where the
     shards of a cluster did not all answer, "search"."""
+    since: float | None = None
+    """When counting began, in seconds since 1970; of `totals()` only."""
 
     def __str__(self) -> str:
         def by(counts: Mapping[str, int]) -> str:

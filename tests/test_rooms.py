@@ -46,6 +46,7 @@ TESTED_ELSEWHERE = {
     "_lifetime.py": "through the cache: tests/test_cache.py, integration_tests/faults",
     "_effects.py": "the requests and errors that all flows are made of, nothing that decides",
     "cli/explaining.py": "with a server: integration_tests/test_shell_explain.py",
+    "cli/counting.py": "what it shows: integration_tests/test_totals.py",
     "cli/looking.py": "what it shows: integration_tests/test_shell.py",
     "cli/named.py": "through its options: tests/cli/test_calibrating.py",
     "cli/opening.py": "through its options: tests/cli/test_main.py",

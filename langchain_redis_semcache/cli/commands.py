@@ -18,6 +18,8 @@ COMMANDS = {
     "show": ("looking", "Show one entry whole."),
     "explain": ("explaining", "Say whether a question would be answered, and why."),
     "rm": ("removing", "Remove one entry, or all that every filter fits."),
+    "stats": ("counting", "Show what all processes have counted."),
+    "tail": ("counting", "Say every few seconds what all processes did."),
     "off": ("switching", "Stop serving and storing in all processes."),
     "on": ("switching", "Serve and store again."),
     "set": ("switching", "Change the threshold or the ttl for all processes."),

@@ -52,6 +52,7 @@ def about(one: Entry) -> Sequence[str]:
     told += [one.model] if one.model else []
     told += [f"namespace {one.namespace}"] if one.namespace else []
     told += [f"tags {', '.join(one.tags)}"] if one.tags else []
+    told += [f"served at least {one.served:,} x"] if one.served else []
     return [clean(part) for part in told]
 
 

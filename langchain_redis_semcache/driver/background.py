@@ -7,12 +7,14 @@ waits a moment for what is under way and then ends it. Stores have rules of thei
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Callable, Coroutine
+from contextlib import suppress
 from typing import Any
 
 from .._causes import told
-from .._effects import Ask, AskFailedError, Flow
+from .._effects import Ask, AskFailedError, Flow, Soon
 from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.awaited import awaited, in_thread
@@ -86,6 +88,18 @@ class Background:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return True
+
+    def soon(self, run: Callable[[Flow[None]], None], request: Soon) -> None:
+        """Run a flow in a thread after a while."""
+        timer = threading.Timer(request.seconds, lambda: self.start(run, request.make()))
+        timer.daemon = True
+        with suppress(RuntimeError):  # no thread can be started
+            timer.start()
+
+    def asoon(self, run: Callable[[Flow[None]], Coroutine[Any, Any, None]], request: Soon) -> None:
+        """Run a flow as a task after a while; a loop that ends forgets it."""
+        loop = asyncio.get_running_loop()
+        loop.call_later(request.seconds, lambda: self.astart(run, request.make()))
 
     def ask(self, request: Ask) -> Any:
         call, _ = ways(request.subject, request.method, *request.arguments)

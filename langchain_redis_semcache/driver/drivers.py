@@ -25,6 +25,7 @@ from .._effects import (
     Later,
     RedisUnavailableError,
     Send,
+    Soon,
     Work,
 )
 from .._reporter import Reporter
@@ -80,6 +81,9 @@ class Drivers:
                         reply = self.background.ask(request)
                     elif isinstance(request, Later):
                         reply = self.background.start(self.run, request.flow)
+                    elif isinstance(request, Soon):
+                        reply = None
+                        self.background.soon(self.run, request)
                     elif isinstance(request, Behind):
                         self.background.stores.store(self._quietly, request.make)
                         reply = None
@@ -116,6 +120,9 @@ class Drivers:
                         reply = await self.background.aask(request)
                     elif isinstance(request, Later):
                         reply = self.background.astart(self.arun, request.flow)
+                    elif isinstance(request, Soon):
+                        reply = None
+                        self.background.asoon(self.arun, request)
                     elif isinstance(request, Behind):
                         stores, make = self.background.stores, request.make
                         await stores.astore(self._quietly, self._aquietly, make)

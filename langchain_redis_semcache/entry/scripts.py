@@ -12,7 +12,7 @@ from .._effects import Argument, Command
 
 
 @cache
-def script(name: Literal["alias", "count", "extend", "label", "tighten"]) -> str:
+def script(name: Literal["alias", "count", "extend", "label", "served", "sum", "tighten"]) -> str:
     """Return a script's text, read on first use."""
     return resources.files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
 

@@ -56,6 +56,8 @@ class Entry:
     """Seconds left; None where it lives until Redis evicts it."""
     alias_of: str | None
     """The key of the entry that this wording leads to."""
+    served: int | None = None
+    """How often at least; None where that was not counted, and in lists."""
     right: int = 0
     """How often somebody said that the answer is right."""
 

@@ -26,6 +26,7 @@ from ..entry.query import parse_keys
 from ..entry.schema import tag_id
 from ..entry.vector import VectorError, pack
 from ..errors import CacheUnavailableError
+from . import totals
 from .lookup import Core
 from .shared import key_of
 
@@ -86,9 +87,11 @@ def _refusal(command: str, reply: Any) -> CacheUnavailableError:
 def clear(core: Core) -> Flow[None]:
     """Drop the indexes first: deleting is cheap once nothing has to be taken out of them.
 
-    The switch stays as it is: who empties a cache that is off does not mean to switch it on.
+    The switch stays as it is: who empties a cache that is off does not mean to switch it on. What
+    was counted stays too.
     """
-    kept = key_of(core.settings.schema.root)
+    root = core.settings.schema.root
+    kept = (key_of(root), totals.key_of(root))
     for index in (yield from _indexes(core)) or ():
         (reply,) = yield from send([("FT.DROPINDEX", index)], _ANY)
         if isinstance(reply, ErrorReply) and not _is_elsewhere(reply):
@@ -97,7 +100,7 @@ def clear(core: Core) -> Flow[None]:
     cursor = "0"
     while True:
         cursor, found = yield from scan(core, cursor)
-        if keys := [key for key in found if as_text(key) != kept]:
+        if keys := [key for key in found if as_text(key) not in kept]:
             yield from unlink(keys)
         if cursor == "0":
             return

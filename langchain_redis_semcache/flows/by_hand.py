@@ -10,6 +10,7 @@ from typing_extensions import Unpack
 
 from .._effects import Flow
 from ..entry.stored import Entry, Filters, Wanted, check_limit
+from ..stats import Stats
 from . import admin, entries, switch
 from .lookup import Core
 from .options import OptionStack
@@ -56,6 +57,12 @@ class ByHand:
         self, key: str | None, dry_run: bool, **wanted: Unpack[Filters]
     ) -> Flow[list[Entry]]:
         return entries.remove(self._core, key, Wanted(**wanted), dry_run)
+
+    def tell(self) -> Flow[None]:
+        return self._core.totals.tell()
+
+    def totals(self) -> Flow[Stats]:
+        return entries.totals(self._core)
 
     def share(self, **wanted: bool) -> Flow[SharedSettings]:
         return switch.share(self._core, wanted)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from .._effects import Command, Flow, Work, as_text
 from ..entry.stored import FIELDS, Entry, Picked, Wanted, is_entry, read
 from ..errors import ConfigurationError
+from ..stats import Stats
 from .admin import BATCH, forget, scan, send, unlink
 from .lookup import Core
+from .totals import asking_served, key_of, read_served, read_totals
 
 ALL = Wanted()
 FEW = 100
@@ -45,8 +48,17 @@ def get(core: Core, key: str) -> Flow[Entry | None]:
     root = core.settings.schema.root
     if not is_entry(root, key):
         return None
-    values, ttl = yield from send(_fetch([key]), _GONE)
-    return read(root, key, values, ttl, time.time())
+    commands = [*_fetch([key]), asking_served(root, key)]
+    values, ttl, served = yield from send(commands, _GONE)
+    one = read(root, key, values, ttl, time.time())
+    return None if one is None else replace(one, served=read_served(served, key))
+
+
+def totals(core: Core) -> Flow[Stats]:
+    """Read what all processes have counted, this one's latest included."""
+    yield from core.totals.tell()
+    (reply,) = yield from send([("HGETALL", key_of(core.settings.schema.root))])
+    return read_totals(reply)
 
 
 def aliases(core: Core, key: str) -> Flow[list[Entry]]:

@@ -36,6 +36,7 @@ from .settings import Settings
 from .shared import Shared
 from .surroundings import Surroundings
 from .together import Together
+from .totals import Totals
 from .update import Store
 from .verify import Verification
 
@@ -77,6 +78,7 @@ class Core:
         self.search = SearchIndex(settings.schema, reporter, settings.create_index, *about)
         self._scopes = KnownScopes()
         self.shared = Shared(self.calls)
+        self.totals = Totals(settings.schema, reporter, settings.disabled)
         known = self._scopes, self.shared
         self.surroundings = Surroundings(settings)
         self._exact = ExactLookup(
@@ -126,6 +128,7 @@ class Core:
         self._reporter.emit(hit)
         if isinstance(hit, Hit) and result.refresh is not None:
             yield from self._server.refresh_ttl(hit.entry, result.refresh)
+        yield from self.totals.plan(hit)
         if isinstance(hit, Hit) and self._recorder is not None:
             recording = self._recorder.drawn(asked, result.found, hit)
             if recording is not None:
@@ -310,6 +313,7 @@ class Core:
         event = yield from self.store.update(prompt, llm_string, generations, options)
         if event is not None:
             self._reporter.emit(event)
+        yield from self.totals.plan()
         if isinstance(event, Stored):
             # One after the other: what the first has asked the judge, the second need not.
             verdicts: dict[str, bool] = {}

@@ -15,7 +15,7 @@ def test_every_file_is_a_script() -> None:
     names: list[Any] = [
         f.name.removesuffix(".lua") for f in folder.iterdir() if f.name[-4:] == ".lua"
     ]
-    assert sorted(names) == ["alias", "count", "extend", "label", "tighten"]
+    assert sorted(names) == ["alias", "count", "extend", "label", "served", "sum", "tighten"]
     for name in names:
         assert script(name).startswith("-- KEYS[1]")
         assert "redis.call" in script(name)

@@ -100,9 +100,9 @@ def test_get() -> None:
     one = run(entries.get(lab.core, key), lab.world)
     assert (one.question, one.answer) == ("Tell me a joke", "Paris.")
     assert run(entries.get(lab.core, key[:-1] + "x"), script()) is None
-    assert run(entries.get(lab.core, key), script([[None] * 8, -2])) is None
+    assert run(entries.get(lab.core, key), script([[None] * 8, -2, [None]])) is None
     wrong = ErrorReply("WRONGTYPE", "WRONGTYPE Operation")
-    assert run(entries.get(lab.core, key), script([wrong, -1])) is None
+    assert run(entries.get(lab.core, key), script([wrong, -1, wrong])) is None
 
 
 @pytest.mark.parametrize("dry_run", [True, False])
