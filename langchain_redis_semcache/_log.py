@@ -84,9 +84,8 @@ class Log:
     def _failed(self, event: Failed) -> None:
         # Consequences of a failure that was reported: a suspension, and that nothing can be
         # stored where nothing can be reached. Too much at once is nobody's failure.
-        known = event.error in ("suspended", "overloaded", "ClientOfAnotherLoop") or (
-            event.stage == "store" and "redis" in self._failing
-        )
+        apart = ("suspended", "overloaded", "ClientOfAnotherLoop", "UNREACHED")
+        known = event.error in apart or (event.stage == "store" and "redis" in self._failing)
         new = event.stage not in self._failing and not known
         if new or event.stage in self._failing:
             self._failing[event.stage] = self._clock()

@@ -45,8 +45,8 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, Ba
     Args:
         embeddings: Embeds the questions; `OpenAIEmbeddings(model="text-embedding-3-small")` by
             default.
-        redis_url: redis://, rediss://, unix:// or redis+sentinel://; by default $REDIS_URL, else
-            redis://localhost:6379.
+        redis_url: redis://, rediss://, unix://, redis+sentinel:// or redis+cluster://; by default
+            $REDIS_URL, else redis://localhost:6379.
         distance_threshold: Largest cosine distance (0 to 2) of a hit. By default what is known for
             the embedding model, and a cautious 0.05 for others: see docs/quality.md.
         ttl: Seconds (or a timedelta) that an entry lives; `Sliding(seconds)` begins anew whenever

@@ -31,13 +31,19 @@ class RawServer:
     """A server process with any options; ends with the `with` block."""
 
     def __init__(
-        self, options: Mapping[str, str] | None = None, *, search: bool = True, tail: str = ""
+        self,
+        options: Mapping[str, str] | None = None,
+        *,
+        search: bool = True,
+        tail: str = "",
+        candidate: Candidate | None = None,
     ) -> None:
         self.port = free_port()
         self._options = {"port": str(self.port), "bind": "127.0.0.1", **(options or {})}
         if "cluster-enabled" in self._options:  # by default the port plus 10,000, if there is one
             self.cluster_port = free_port()
             self._options["cluster-port"] = str(self.cluster_port)
+        self._candidate = candidate
         self._search = search
         self._tail = tail
         """Lines of the configuration that must come as they are."""
@@ -48,7 +54,8 @@ class RawServer:
 
     def __enter__(self: Self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="semcache-faults-"))
-        candidate, environment = _runnable(self.folder)
+        candidate = self._candidate or runnable()
+        environment = _environment(candidate, self.folder)
         options = {"dir": str(self.folder), "save": "", **self._options}
         if self._search and candidate.module is not None:
             options["loadmodule"] = str(candidate.module)
@@ -112,20 +119,25 @@ def is_well(node: RawServer) -> bool:
     return b"cluster_state:ok" in info and b"cluster_known_nodes:3" in info
 
 
-def _runnable(folder: Path) -> tuple[Candidate, dict[str, str]]:
+def runnable() -> Candidate:
+    """The server of this machine that starts."""
     for candidate in installed_candidates():
         if candidate.absent:
             continue
-        environment = dict(os.environ)
-        if candidate.libraries:
-            links = folder / "lib"
-            links.mkdir(exist_ok=True)
-            for name, target in candidate.libraries.items():
-                (links / name).symlink_to(target)
-            environment["LD_LIBRARY_PATH"] = str(links)
-        version = subprocess.run(
-            [str(candidate.server), "--version"], env=environment, capture_output=True
-        )
-        if version.returncode == 0:
-            return candidate, environment
+        with tempfile.TemporaryDirectory() as folder:
+            environment = _environment(candidate, Path(folder))
+            command = [str(candidate.server), "--version"]
+            if not subprocess.run(command, env=environment, capture_output=True).returncode:
+                return candidate
     raise RuntimeError("no server runs here")
+
+
+def _environment(candidate: Candidate, folder: Path) -> dict[str, str]:
+    environment = dict(os.environ)
+    if candidate.libraries:
+        links = folder / "lib"
+        links.mkdir(exist_ok=True)
+        for name, target in candidate.libraries.items():
+            (links / name).symlink_to(target)
+        environment["LD_LIBRARY_PATH"] = str(links)
+    return environment

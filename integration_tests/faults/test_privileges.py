@@ -25,7 +25,7 @@ ADMINISTER = (
 RECORD = f"{CREATE} +xadd +xtrim +xdel"
 READ = "-@all +hmget +ft.search +ft.aggregate"
 # What a cluster's client asks besides, and what our own connections by URL do.
-CLUSTER = "+cluster|slots +command"
+CLUSTER = "+cluster|slots +command +asking"
 
 
 @pytest.fixture(scope="module")

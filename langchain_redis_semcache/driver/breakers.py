@@ -7,6 +7,7 @@ depend on all of them, have one of their own: exact hits and stores of the shard
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
@@ -32,9 +33,12 @@ class SearchIncomplete(Exception):  # noqa: N818 -- its name is what a `Failed` 
 class Breakers:
     """Stands between the drivers and Redis."""
 
-    def __init__(self, reporter: Reporter, shards: Shards) -> None:
+    def __init__(
+        self, reporter: Reporter, shards: Shards, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         subjects: tuple[Subject, ...] = ("redis", "search", "store")
-        self._families = {one: _Family(one, reporter, shards.present) for one in subjects}
+        about = (reporter, shards.present, clock)
+        self._families = {one: _Family(one, *about) for one in subjects}
         reporter.works = self.works
 
     def guard(self, where: str, write: bool, glance: bool) -> AbstractContextManager[None]:
@@ -76,10 +80,13 @@ class _Family:
         subject: Subject,
         reporter: Reporter,
         present: Callable[[], Any],
+        clock: Callable[[], float],
     ) -> None:
         self._subject = subject
         self._reporter = reporter
         self._present = present
+        self._clock = clock
+        self._absent: dict[str, float] = {}
         self._lock = threading.Lock()
         self._breakers: dict[str, Breaker] = {}
         self._told: State = "closed"
@@ -89,6 +96,7 @@ class _Family:
         return self._added(where) if found is None else found
 
     def is_failing(self) -> bool:
+        self._let_go()
         return any(one.failing for one in list(self._breakers.values()))
 
     def reset(self) -> None:
@@ -98,19 +106,28 @@ class _Family:
             one.reset()
 
     def _added(self, where: str) -> Breaker:
-        present = self._present()
         with self._lock:
-            # A shard that has left, or failed over to another node, is nobody's outage any more.
-            for other in [name for name in self._breakers if name not in present]:
-                del self._breakers[other]
             found = self._breakers.get(where)
             if found is None:
                 found = self._breakers[where] = Breaker(
                     self._changed, failures=1, first=FIRST_PAUSE, longest=LONGEST_PAUSE
                 )
-        if self._told != "closed":
-            self._changed(None)
         return found
+
+    def _let_go(self) -> None:
+        """Forget shards that have left, or failed over to another node: nobody's outage any more.
+
+        A client that looks for the layout anew may know of no node for a moment.
+        """
+        present, now = self._present(), self._clock()
+        with self._lock:
+            gone = [name for name in self._breakers if name not in present]
+            self._absent = {name: self._absent.get(name, now) for name in gone}
+            left = [name for name, since in self._absent.items() if now - since > LONGEST_PAUSE]
+            for name in left:
+                del self._breakers[name]
+        if left:
+            self._changed(None)
 
     def _changed(self, state: State | None) -> None:
         with self._lock:

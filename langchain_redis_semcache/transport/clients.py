@@ -18,11 +18,12 @@ from ..errors import ConfigurationError
 from .client_channels import ClientChannel
 from .conversation import is_cluster
 from .jobs import Budget
+from .layout import ClientLayout
 from .on_loop import AsyncLink, GatheringLink
 from .options import without_notifications
 from .pace import Pace
 from .replies import Ours
-from .shards import ClientLayout, ShardedLink, Shards
+from .shards import ShardedLink, Shards
 
 _LOGGER = logging.getLogger("langchain_redis_semcache")
 

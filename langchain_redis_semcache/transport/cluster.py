@@ -7,7 +7,8 @@ same one. Commands with a key are routed by the client.
 from __future__ import annotations
 
 import random
-from collections.abc import Generator, Sequence
+import time
+from collections.abc import Callable, Generator, Sequence
 from typing import Any
 
 from .._effects import Command, ErrorReply, as_text
@@ -16,6 +17,10 @@ from ..entry.query import parse_keys
 _ANY_NODE = ("FT.AGGREGATE", "FT.CREATE", "FT.SEARCH")
 _EVERY_NODE = ("ACL", "FT.DROPINDEX", "FT.INFO", "FT._LIST", "INFO", "PING", "SCAN", "TIME")
 KEYLESS = frozenset({*_ANY_NODE, *_EVERY_NODE})
+
+PATIENCE = 0.1
+"""Seconds after which a shard that owes an answer is taken for one that does not answer."""
+PAUSE = 2.0
 
 Plan = Generator[tuple[str, Command], Any, Any]
 
@@ -44,6 +49,37 @@ class Rota:
             self._whole = False
         elif node != owner:
             self._whole = True
+
+
+class Watch:
+    """Which shards are not asked for what merely goes along with a call to another one.
+
+    One that has not answered for a while is left alone, but for one attempt per pause: the call
+    would wait for what it can do without.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._since: dict[str, float] = {}
+
+    def skips(self, node: str) -> bool:
+        """Tell whether to leave a shard alone; else an attempt begins."""
+        now = self._clock()
+        waited = now - self._since.setdefault(node, now)
+        if waited < PATIENCE:
+            return False
+        if waited < PATIENCE + PAUSE:
+            return True
+        self._since[node] = now
+        return False
+
+    def worked(self, node: str) -> None:
+        self._since.pop(node, None)
+
+
+def unreached(count: int) -> list[ErrorReply]:
+    """Answer in the stead of a shard that does not."""
+    return [ErrorReply("UNREACHED", "")] * count
 
 
 def plan(command: Command, primaries: Sequence[str], owner: str, rota: Rota) -> Plan:

@@ -14,9 +14,10 @@ from .clients import AsyncOnly, async_links, check_clients
 from .cluster import Rota
 from .cluster_links import AsyncClusterLink, ClusterLink
 from .conversation import is_cluster
+from .layout import ClientLayout
 from .on_loop import AsyncLink, GatheringLink, SocketChannel
 from .place import Place, place_of
-from .shards import ClientLayout, ShardedLink, Shards
+from .shards import ShardedLink, Shards
 from .sync import ClientLink, SocketLink, SyncLink
 from .topology import Topology
 from .urls import DEFAULT_URL, ClusterUrl, by_url, cluster_url, is_cluster_url

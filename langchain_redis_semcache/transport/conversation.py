@@ -15,11 +15,14 @@ import redis.asyncio
 from redis.exceptions import ResponseError
 
 from .._effects import Command
-from .cluster import KEYLESS, Rota, plan
+from .._signals import let_through
+from .cluster import KEYLESS, Rota, Watch, plan, unreached
+from .layout import ClientLayout, key_of
 from .replies import error_reply
 
 Conversation = Generator[Callable[[], Any], Any, Sequence[Any]]
 
+_WATCHES: WeakKeyDictionary[Any, Watch] = WeakKeyDictionary()
 _ROTAS: WeakKeyDictionary[Any, Rota] = WeakKeyDictionary()
 _KINDS = (redis.Redis, redis.asyncio.Redis, redis.RedisCluster, redis.asyncio.RedisCluster)
 
@@ -50,13 +53,40 @@ def ask(client: Any, commands: Sequence[Command], atomic: bool) -> Conversation:
     if not is_cluster(client):
         return (yield from _ask_one(client, commands, atomic))
     keyed = [command for command in commands if command[0] not in KEYLESS]
-    replies = iter((yield from _ask_one(client, keyed, atomic)) if keyed else ())
+    if atomic or not keyed:
+        replies = iter((yield from _ask_one(client, keyed, atomic)) if keyed else ())
+    else:
+        replies = iter((yield from _ask_shards(client, keyed)))
     answers = []
     for command in commands:
         if command[0] in KEYLESS:
             answers.append((yield from _ask_nodes(client, command)))
         else:
             answers.append(next(replies))
+    return answers
+
+
+def _ask_shards(client: Any, commands: Sequence[Command]) -> Conversation:
+    """Ask the first command's shard, then those of what goes along with it."""
+    groups: dict[str, list[int]] = {}
+    for at, command in enumerate(commands):
+        groups.setdefault(ClientLayout(client).owner(key_of(command)), []).append(at)
+    answers: list[Any] = [None] * len(commands)
+    watch = _WATCHES.setdefault(client, Watch())
+    for node, places in groups.items():
+        if 0 not in places and watch.skips(node):
+            replies: Sequence[Any] = unreached(len(places))
+        else:
+            try:
+                replies = yield from _ask_one(client, [commands[at] for at in places], False)
+                watch.worked(node)
+            except Exception as error:
+                if 0 in places:
+                    raise
+                let_through(error)
+                replies = unreached(len(places))
+        for at, reply in zip(places, replies, strict=True):
+            answers[at] = reply
     return answers
 
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from .._effects import Command, ErrorReply
-from .cluster import KEYLESS, Rota, plan
+from .cluster import KEYLESS, Rota, plan, unreached
+from .layout import key_of
 from .replies import unpack_transaction
-from .shards import key_of
 from .topology import Topology
 
 MOST = 4
@@ -88,7 +88,12 @@ def _keyed(
         for node, asking, at in todo:
             groups.setdefault((node, asking), []).append(at)
         told = []
-        for (node, asking), places in groups.items():
+        for (node, asking), places in list(groups.items()):
+            if 0 not in places and topology.watch.skips(node):
+                del groups[node, asking]
+                for at in places:
+                    (answers[at],) = unreached(1)
+                continue
             own = [commands[at] for at in places]
             # The flag holds for one command.
             sent = [part for command in own for part in (("ASKING",), command)] if asking else own
@@ -100,9 +105,10 @@ def _keyed(
                 topology.failed(node)
                 if 0 in places:
                     raise outcome
-                outcome = [ErrorReply("UNREACHED", "")] * len(places)
-            elif asking:
-                outcome = outcome[1::2]
+                outcome = unreached(len(places))
+            else:
+                topology.watch.worked(node)
+                outcome = outcome[1::2] if asking else outcome
             for at, reply in zip(places, outcome, strict=True):
                 answers[at] = reply
                 if (other := _redirected(topology, reply)) is not None:

@@ -6,25 +6,18 @@ What the parts are called is for telling them apart, never for a log.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, Protocol
+from typing import Any
 
-from .._effects import Argument, Command
+from .._effects import Command
 from .cluster import KEYLESS
 from .jobs import Budget
+from .layout import Layout, key_of
 from .on_loop import AsyncLink
 from .pace import Pace
 from .replies import Ours
 
 SEARCHES = "searches"
 """The part that all shards are together."""
-
-
-class Layout(Protocol):
-    """Knows a cluster's nodes as far as that can be known without asking."""
-
-    def owner(self, key: Argument) -> str: ...
-
-    def primaries(self) -> Collection[str]: ...
 
 
 class Shards:
@@ -51,26 +44,6 @@ class Shards:
     def present(self) -> Collection[str]:
         """Return all parts that there are."""
         return ("",) if self._layout is None else {"", SEARCHES, *self._layout.primaries()}
-
-
-def key_of(command: Command) -> Argument:
-    return command[3] if command[0] == "EVAL" else command[1]
-
-
-class ClientLayout:
-    """The nodes of a cluster as a passed client knows them, sync or async."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def owner(self, key: Argument) -> str:
-        try:
-            return str(self._client.get_node_from_key(key).name)
-        except Exception:  # it has not connected yet, or nobody owns the slot
-            return ""
-
-    def primaries(self) -> Collection[str]:
-        return [node.name for node in self._client.get_primaries()]
 
 
 class ShardedLink:

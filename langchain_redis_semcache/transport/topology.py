@@ -13,6 +13,7 @@ from typing import Any
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
 from .._effects import Argument, as_text
+from .cluster import Watch
 
 REFRESH_SECONDS = 0.5
 """Between two looks at the layout while something is wrong."""
@@ -29,6 +30,7 @@ class Topology:
         self._failed: dict[str, None] = {}
         self._suspect = True
         self._asked_at = float("-inf")
+        self.watch = Watch(clock)
 
     @property
     def known(self) -> bool:

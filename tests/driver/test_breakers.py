@@ -11,7 +11,7 @@ import pytest
 from langchain_redis_semcache._effects import Argument, ErrorReply
 from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.bounded.breaker import SuspendedError
-from langchain_redis_semcache.driver.breakers import Breakers, SearchIncomplete
+from langchain_redis_semcache.driver.breakers import LONGEST_PAUSE, Breakers, SearchIncomplete
 from langchain_redis_semcache.events import BreakerChanged, Failed
 from langchain_redis_semcache.transport.shards import SEARCHES, Shards
 
@@ -33,7 +33,8 @@ class Lab:
     def __init__(self, nodes: Nodes | None = None) -> None:
         self.events: list[Any] = []
         self.reporter = Reporter("app", [self.events.append])
-        self.breakers = Breakers(self.reporter, Shards(nodes))
+        self.now = 100.0
+        self.breakers = Breakers(self.reporter, Shards(nodes), lambda: self.now)
 
     def fail(self, where: str, write: bool = False) -> None:
         with suppress(TimeoutError), self.breakers.guard(where, write, False):
@@ -134,6 +135,9 @@ def test_a_shard_that_has_left() -> None:
     lab.fail("a")
     nodes.names = ["b", "c"]
     assert lab.works("c")
+    assert not lab.breakers.works("redis"), "a client may know of no node for a moment"
+    lab.now += LONGEST_PAUSE + 1
+    assert lab.breakers.works("redis")
     assert lab.told == [("redis", "open"), ("redis", "closed")]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from langchain_redis_semcache._effects import Command, ErrorReply
-from langchain_redis_semcache.transport.cluster import Rota, plan
+from langchain_redis_semcache.transport.cluster import PATIENCE, PAUSE, Rota, Watch, plan
 
 NODES = ["c:1", "a:1", "b:1"]
 MOVED = ErrorReply("MOVED", "MOVED 1 a:1")
@@ -75,6 +75,25 @@ def test_a_number_of_keys() -> None:
     asked, reply = carried_out(command, {node: [7] for node in NODES})
     assert len(asked) == 1
     assert reply == [7]
+
+
+def test_shards_that_do_not_answer() -> None:
+    """What goes along with a call is not waited for at a shard that owes an answer, but tried once
+    per pause."""
+    now = [100.0]
+    watch = Watch(lambda: now[0])
+    assert not watch.skips("a")
+    now[0] += PATIENCE / 2
+    assert not watch.skips("a"), "others have only just begun"
+    now[0] += PATIENCE
+    assert watch.skips("a")
+    assert not watch.skips("b")
+    now[0] += PAUSE
+    assert not watch.skips("a")
+    now[0] += 2 * PATIENCE
+    assert watch.skips("a")
+    watch.worked("a")
+    assert not watch.skips("a")
 
 
 def test_every_node() -> None:

@@ -147,6 +147,20 @@ def test_the_first_command_decides() -> None:
     assert second.code == "UNREACHED"
 
 
+def test_a_dead_shard_is_left_alone() -> None:
+    """What merely goes along with a call is not asked of a shard that does not answer."""
+    now = [100.0]
+    cluster = Cluster()
+    cluster.topology = Topology(["seed:1"], lambda: now[0])
+    assert cluster.topology.learn(LAYOUT, "a:1")
+    cluster.answers["b:1"] = lambda _: TimeoutError()
+    cluster.ask(("HMGET", A), ("HMGET", B))
+    now[0] += 1
+    _, second = cluster.ask(("HMGET", A), ("HMGET", B))
+    assert second.code == "UNREACHED"
+    assert cluster.asked[-1] == ["a:1"]
+
+
 def queued(command: Command) -> Any:
     return [b"1", b"2"] if command[0] == "EXEC" else b"QUEUED"
 

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
-import redis
-import redis.asyncio
-
 from langchain_redis_semcache._effects import Argument
 from langchain_redis_semcache.transport.jobs import Budget
 from langchain_redis_semcache.transport.shards import (
     SEARCHES,
-    ClientLayout,
     ShardedLink,
     Shards,
 )
@@ -51,11 +47,6 @@ def test_a_cluster_found_later() -> None:
     shards = Shards()
     shards.found(TwoNodes())
     assert shards.many
-
-
-def test_a_client_that_knows_nothing_yet() -> None:
-    """Before it has connected, a cluster's client says of no key where it is."""
-    assert ClientLayout(redis.asyncio.RedisCluster("nowhere")).owner("key") == ""
 
 
 async def test_links_of_their_own() -> None:
