@@ -22,6 +22,7 @@ from integration_tests.support import (
     FRANCE_REWORDED,
     GERMANY,
     asked,
+    denied,
     eventually,
     keys_of,
     told,
@@ -62,6 +63,7 @@ def served(make_cache: MakeCache) -> RedisSemanticCache:
     for question in (FRANCE_REWORDED, SCRIPT_REWORDED, GERMANY):
         assert cache.lookup(asked(question), MODEL) is not None
     assert eventually(lambda: len(list(cache.recorded())) == 3)
+    assert cache.totals().hits == 3  # told to the others
     return cache
 
 
@@ -97,6 +99,7 @@ def test_what_is_shown(visitor: TestClient) -> None:
     """Hits by meaning are shown, identical ones on demand; what is in them is text."""
     html = visitor.get("/").text
     assert len(ids(html)) == 2
+    assert "100.0% of 3" in html
     for text in ("Which city serves as France&#x27;s capital?", "The capital of France is Lyon."):
         assert text in html
     assert "<script" not in html
@@ -173,6 +176,18 @@ def test_without_the_link(visitor: TestClient, labels: Path, make_cache: MakeCac
     hit = ids(visitor.get("/").text)[0]
     assert judge(stranger, hit, "wrong").status_code == 403
     assert not labels.exists()
+
+
+def test_totals_that_one_may_not_read(
+    served: RedisSemanticCache, make_cache: MakeCache, redis_url: str, labels: Path
+) -> None:
+    """Where the counts are kept from a user the hits can be reviewed all the same."""
+    restricted = make_cache(redis_url=denied(redis_url, "hgetall"))
+    door = guarded(restricted, Verdicts(labels), 8000)
+    with TestClient(door, base_url=HOST) as client:
+        html = client.get(door.link).text
+    assert "not known" in html
+    assert len(ids(html)) == 2
 
 
 def test_a_dead_redis(make_cache: MakeCache, labels: Path) -> None:

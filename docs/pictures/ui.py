@@ -71,6 +71,7 @@ def traffic(url: str) -> None:
         ask(cache, question, "")
     ask(cache, STRANGE, "Addresses take letters, digits and spaces; <b>markup</b> stays text.")
     ask(cache, STRANGE_REWORDED, "")
+    cache.totals()  # counts are told
     while sum(1 for _ in cache.recorded()) < 380:  # recorded behind the calls
         time.sleep(0.05)
     cache.close()

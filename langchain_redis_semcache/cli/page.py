@@ -75,7 +75,7 @@ def page(
         name,
         f'<p role="status" class="said">{show(said)}</p>' if said else "",
         '<dl class="figures">',
-        f"<div><dt>hit rate</dt><dd>{show(rate)}</dd></div>",
+        f"<div><dt>hit rate of all processes</dt><dd>{show(rate)}</dd></div>",
         f"<div><dt>hits recorded</dt><dd>{len(hits):,}</dd></div>",
         f"<div><dt>of them by meaning</dt><dd>{len(semantic):,}</dd></div></dl>",
         "<h2>Distances of the hits by meaning</h2>",

@@ -61,7 +61,14 @@ class Review:
         self._seen = {hit.id: hit for hit in hits}
         shown = [Shown(hit, self._verdicts.of(hit), times) for hit, times in chosen]
         said = _SAID.get(request.query_params.get("said", ""), "")
-        return _html(page(self._cache.name, "not counted", hits, shown, view, said))
+        return _html(page(self._cache.name, await self._rate(), hits, shown, view, said))
+
+    async def _rate(self) -> str:
+        try:
+            totals = await self._cache.atotals()
+        except SemcacheError:  # a user who may not read them may review all the same
+            return "not known"
+        return f"{totals.hit_rate:.1%} of {totals.lookups:,}" if totals.lookups else "not known"
 
     async def _judge(self, request: Request) -> Response:
         body = bytearray()
