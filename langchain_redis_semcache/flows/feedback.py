@@ -18,7 +18,7 @@ from ..entry.stored import is_entry
 from ..errors import ConfigurationError
 from ..events import Feedback
 from . import entries
-from .admin import send, unlink
+from .admin import delete_entry, send, unlink
 from .lookup import Core
 
 _TAKES = (
@@ -62,7 +62,7 @@ def feedback(core: Core, given: Any, right: bool) -> Flow[bool]:
         found = bool(reply)
     else:
         # Aliases are pointers that lead to nothing from now on; a walk for them takes its time.
-        found = bool((yield from unlink([key])))
+        found = yield from delete_entry(core, key)
         if core.has_aliases:
             others = yield from entries.aliases(core, key)
             if others:
