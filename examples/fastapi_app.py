@@ -53,8 +53,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             app.state.ready = True
         except CacheUnavailableError:
             app.state.ready = False  # the service works without it, and goes on trying
-        app.state.cache = cache
-        app.state.model = cached(StandIn(cache=cache))
+        app.state.cache, app.state.model = cache, cached(StandIn(cache=cache))
         yield
 
 

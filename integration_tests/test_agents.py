@@ -274,9 +274,9 @@ async def test_an_undeclared_tool(
     endpoint.answer = calls_tool("weather", {"city": "Paris"})
     agent = make_agent(tools=[tools.search_docs, tools.weather])
     tools.says = "sunny"
-    assert "sunny" in said(await ask(do, agent, "How is the weather in Paris now?"))
+    assert "sunny" in said(await ask(do, agent, "Do I need an umbrella in Paris?"))
     tools.says = "a storm"
-    assert "a storm" in said(await ask(do, agent, "How is the weather in Paris now?"))
+    assert "a storm" in said(await ask(do, agent, "Do I need an umbrella in Paris?"))
     assert counts(endpoint, tools) == (4, 2)
     assert reasons(events) == ["undeclared_tool"] * 2
     assert not only(events, Stored)

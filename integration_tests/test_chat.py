@@ -158,7 +158,7 @@ async def test_an_agent_with_a_tool(
     agent = create_agent(chat_openai(endpoint, cache=cache), [weather], system_prompt="Be brief.")
     runs = []
     for _ in range(2):
-        state = await do(agent.invoke, {"messages": [HumanMessage("Weather in Paris?")]})
+        state = await do(agent.invoke, {"messages": [HumanMessage("Umbrella in Paris?")]})
         runs.append(state["messages"])
     assert len(endpoint.chats) == 2
     for messages in runs:

@@ -344,7 +344,7 @@ async def test_real_tool_calls(
     tool = {"type": "function", "function": {"name": "weather", "parameters": {}}}
     model = chat_openai(endpoint, cache=cache).bind(tools=[tool])
     endpoint.answer = lambda request: Answer(tool_calls=[ToolCall("weather", {"city": "Paris"})])
-    first, second = [await do(model.invoke, "weather?") for _ in range(2)]
+    first, second = [await do(model.invoke, "an umbrella?") for _ in range(2)]
     assert len(endpoint.chats) == 1
     assert first.tool_calls == second.tool_calls
     assert second.tool_calls[0]["args"] == {"city": "Paris"}

@@ -183,7 +183,7 @@ async def test_audio_and_files_are_recognised(
     """The ids that LangChain draws for such blocks at every call do not hide a repeat."""
     model = Parrot(cache=cache)
     message = HumanMessage([{"type": "text", "text": FRANCE}, block])
-    chat = [message, AIMessage("Well."), HumanMessage("And now?")] if earlier else [message]
+    chat = [message, AIMessage("Well."), HumanMessage("And this one?")] if earlier else [message]
     for _ in range(2):
         await do(model.invoke, chat)
     assert len(model.calls) == 1

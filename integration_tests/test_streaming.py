@@ -171,7 +171,7 @@ async def test_an_agent(do: Way, cache: Any, endpoint: OpenAIEndpoint, events: l
     told = []
     for thread in ("1", "2"):
         config: Any = {"configurable": {"thread_id": thread}}
-        question = {"messages": [HumanMessage("Weather in Paris?")]}
+        question = {"messages": [HumanMessage("Umbrella in Paris?")]}
         if do.is_async:
             stream = agent.astream(question, config, stream_mode="messages")
             messages = [message async for message, _ in stream]
@@ -180,7 +180,7 @@ async def test_an_agent(do: Way, cache: Any, endpoint: OpenAIEndpoint, events: l
         told.append("".join(m.text for m in messages if isinstance(m, AIMessageChunk)))
         assert len(agent.get_state(config).values["messages"]) == 4
     assert (
-        told[0] == told[1] == "gpt-4o-mini answers: Weather in Paris? (tool said: sunny in Paris)"
+        told[0] == told[1] == "gpt-4o-mini answers: Umbrella in Paris? (tool said: sunny in Paris)"
     )
     assert len(endpoint.chats) == 2
     assert len(only(events, Hit)) == 2
