@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from typing_extensions import Unpack
 
 from ._blocks import flat
+from ._switches import Switches
+from ._transfers import Transfers
 
 if TYPE_CHECKING:
     from .driver.drivers import Drivers
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from .stats import Stats
 
 
-class Administration:
+class Administration(Switches, Transfers):
     """A cache's methods for its owner; where Redis does not answer they raise."""
 
     _by_hand: ByHand

@@ -18,7 +18,6 @@ from ._checks import one_of, seconds
 from ._insight import Insight
 from ._lifetime import Lifetime, forget_after_fork
 from ._signals import let_through
-from ._switches import Switches
 from .admission import Admission, CompleteAnswers
 from .configuration import Index, Limits, Recording, SingleFlight, Sliding
 from .errors import ConfigurationError
@@ -37,7 +36,7 @@ __all__ = ["RedisSemanticCache"]
 T = TypeVar("T")
 
 
-class RedisSemanticCache(Lifetime, Blocks, Insight, Switches, Administration, BaseCache):
+class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
     """Answer repeated and paraphrased questions from Redis instead of by the model.
 
     Nothing is connected, embedded or created by the constructor.

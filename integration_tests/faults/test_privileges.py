@@ -19,9 +19,8 @@ from langchain_redis_semcache.errors import CacheUnavailableError
 # As in docs/operations.md.
 USE = "-@all +hmget +hset +unlink +pexpire +multi +exec +eval +ft.search +ft.aggregate"
 CREATE = f"{USE} +ft.create"
-ADMINISTER = (
-    f"{CREATE} +ft._list +ft.dropindex +scan +hget +hgetall +ping +pttl +xrange +xrevrange +xdel"
-)
+LOOK = "+ft._list +scan +hget +hgetall +hexists +ping +pttl +xrange +xrevrange"
+ADMINISTER = f"{CREATE} {LOOK} +ft.dropindex +xdel"
 RECORD = f"{CREATE} +xadd +xtrim +xdel"
 READ = "-@all +hmget +ft.search +ft.aggregate"
 # What a cluster's client asks besides, and what our own connections by URL do.

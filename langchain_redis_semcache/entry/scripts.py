@@ -10,9 +10,11 @@ from typing import Literal
 
 from .._effects import Argument, Command
 
+Script = Literal["alias", "count", "extend", "label", "restore", "served", "sum", "tighten"]
+
 
 @cache
-def script(name: Literal["alias", "count", "extend", "label", "served", "sum", "tighten"]) -> str:
+def script(name: Script) -> str:
     """Return a script's text, read on first use."""
     return resources.files(__package__).joinpath(f"{name}.lua").read_text(encoding="utf-8")
 

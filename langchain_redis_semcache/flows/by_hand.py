@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .doctor import Finding
     from .explain import Explanation
     from .health import Health
+    from .warming import Row
 
 
 class ByHand:
@@ -63,6 +64,23 @@ class ByHand:
 
     def totals(self) -> Flow[Stats]:
         return entries.totals(self._core)
+
+    def export(self, vectors: bool) -> Iterator[Flow[Sequence[str]]]:
+        from .transfer import export
+
+        return export(self._core, vectors)
+
+    def restore(self, lines: Iterable[str], embed: bool) -> Iterator[Flow[Sequence[str]]]:
+        from .transfer import restore
+
+        return restore(self._core, lines, embed)
+
+    def warm(
+        self, rows: Iterable[Row], model: Any, system: str | None
+    ) -> Iterator[Flow[Sequence[str]]]:
+        from .warming import warm
+
+        return warm(self._core, self._options, rows, model, system)
 
     def share(self, **wanted: bool) -> Flow[SharedSettings]:
         return switch.share(self._core, wanted)

@@ -102,7 +102,7 @@ class Calls:
         question = self.limited(question)
         schema = self.settings.schema
         parts = (model.identity, self._way, question.context)
-        eligible = scope(schema.embedding_id, namespace, *parts)
+        eligible = scope(namespace, *parts)
         key = schema.key(eligible, question.text)
         shown = hidden(namespace) if namespace and self.settings.hides_namespaces else namespace
         about = (model.label, model.temperature, model.distinct, shown)

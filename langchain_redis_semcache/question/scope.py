@@ -46,9 +46,13 @@ class Model:
 
 # Reads like `read_model`: few of them are busy at a time.
 @lru_cache(maxsize=256)
-def scope(embedding_id: str, namespace: str, model_identity: str, way: str, context: str) -> str:
-    """Return the digest that all eligible entries of a question carry."""
-    return digest("scope", embedding_id, namespace, model_identity, way, context)
+def scope(namespace: str, model_identity: str, way: str, context: str) -> str:
+    """Return the digest that all eligible entries of a question carry.
+
+    Not the embedding model, which the variant in their keys stands for: what was embedded anew by
+    another model is in the same scope there.
+    """
+    return digest("scope", namespace, model_identity, way, context)
 
 
 def read_model(llm_string: str, declared: Parameters = PLAIN) -> Model:

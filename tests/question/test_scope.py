@@ -333,7 +333,7 @@ class Call(NamedTuple):
 def key(call: Call) -> str:
     schema = Schema("app", call.embedding, "float32", "hnsw")
     identity = read_model(call.llm_string).identity
-    eligible = scope(call.embedding, call.namespace, identity, call.way, call.context)
+    eligible = scope(call.namespace, identity, call.way, call.context)
     return schema.key(eligible, call.text)
 
 
