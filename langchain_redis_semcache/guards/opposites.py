@@ -163,8 +163,9 @@ def _sides(words: frozenset[str], language: str) -> set[int]:
 
 
 def _sides_of(word: str, table: _Table) -> tuple[int, ...]:
-    found = table.sides.get(word)
-    if found is None and table.shortest:
+    found = table.sides.get(word, ())
+    if table.shortest:
         beginnings = (word[:size] for size in range(len(word), table.shortest - 1, -1))
-        found = next((table.sides[b + "*"] for b in beginnings if b + "*" in table.sides), None)
-    return found or ()
+        of_all = next((table.sides[b + "*"] for b in beginnings if b + "*" in table.sides), ())
+        found = (*found, *(side for side in of_all if side not in found))
+    return found

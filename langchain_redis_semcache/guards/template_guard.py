@@ -8,6 +8,8 @@ question make any two such texts near each other, whatever is asked.
 from __future__ import annotations
 
 import math
+import re
+from functools import cache
 
 from .reading import FREE, VETO, Text, pair, read
 from .word_guard import same_content
@@ -19,6 +21,7 @@ _RUN = 8  # words in a row that are shared by no accident
 _LONG = 30  # words from which a text may be a filled template
 _LONGER = 60
 _OF_MOST, _OF_LONG = 0.8, 0.4  # the part of a long text, and of a longer, that makes a template
+_FORM = 2  # labelled lines that make a form
 _LABEL = 2  # words before a colon that make a label: "Translate this: ..."
 _FURTHEST = 200  # characters within which the colon stands
 
@@ -36,7 +39,9 @@ def template(asked: str, cached: str, /) -> float:
         longer = max(len(of_a), len(of_b))
         if longer - max(len(left), len(right)) >= _least_shared(longer):
             return FREE if same_content(left, right, a.lexicon.language) else VETO
-    return FREE if _labelled_alike(asked, cached, a, b) else VETO
+    return (
+        FREE if _labelled_alike(asked, cached, a, b) and _filled_alike(asked, cached, a) else VETO
+    )
 
 
 def _content(text: Text) -> list[str]:
@@ -78,3 +83,29 @@ def _labelled_alike(asked: str, cached: str, a: Text, b: Text) -> bool:
     if len(label) < _LABEL or label != read(cached[:end_b]).tokens:
         return True
     return same_content(a.tokens[len(label) :], b.tokens[len(label) :], a.lexicon.language)
+
+
+def _filled_alike(asked: str, cached: str, a: Text) -> bool:
+    """Whether two forms with the same lines "Question: ...", "Documents: ..." are filled alike."""
+    if min(asked.count(":"), cached.count(":")) < _FORM:
+        return True
+    of_a, of_b = _fields(asked), _fields(cached)
+    shared = of_a.keys() & of_b.keys()
+    return len(shared) < _FORM or all(
+        same_content(read(of_a[label]).tokens, read(of_b[label]).tokens, a.lexicon.language)
+        for label in shared
+    )
+
+
+def _fields(raw: str) -> dict[str, str]:
+    """What follows the labels at the beginnings of lines, by label."""
+    _, *parts = _label_of_a_line().split(raw)
+    found: dict[str, str] = {}
+    for label, text in zip(parts[::2], parts[1::2], strict=True):
+        found[label] = found.get(label, "") + text
+    return found
+
+
+@cache  # compiled at the first use, since importing the package must not take long
+def _label_of_a_line() -> re.Pattern[str]:
+    return re.compile(r"^[ \t]{0,8}([^\W\d_][\w /-]{0,30}):", re.MULTILINE)

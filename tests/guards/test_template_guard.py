@@ -105,6 +105,16 @@ def test_courtesies_are_no_filling(change: Callable[[str], str]) -> None:
     assert template(prompt, change(prompt)) == 0
 
 
+def test_a_question_before_its_documents() -> None:
+    """Where a form names its fields, the question is compared wherever it stands."""
+    form = "Question: {}\n\nDocuments:\nThe hall opens at {}.\nPets stay outside.\n\nAnswer:"
+    one = form.format("May I bring my dog?", "nine")
+    assert template(form.format("When does the hall open?", "nine"), one) == math.inf
+    assert template(form.format("Can I bring my dog?", "nine"), one) == 0
+    chat = "User: {}\nAssistant: Gladly.\nUser: {}"
+    assert template(chat.format("Hi", "Sing a song"), chat.format("Hi", "Write a song")) == math.inf
+
+
 def test_short_questions_are_no_templates() -> None:
     """A question that somebody typed is left to the other guards."""
     assert template("how do I peel a mango", "how do I cut a mango") == 0
