@@ -10,7 +10,7 @@ from ._on_demand import on_demand
 if TYPE_CHECKING:
     from .admission import Admission, CallAdmission, CompleteAnswers
     from .cache import RedisSemanticCache
-    from .configuration import Index, Limits, Recording, SingleFlight, Sliding
+    from .configuration import Index, Limits, Prefilter, Recording, SingleFlight, Sliding
     from .driver.embedder import AwaitedEmbeddings
     from .entry.recorded import RecordedHit
     from .entry.stored import Entry
@@ -51,6 +51,7 @@ __all__ = [
     "Listener",
     "Parameters",
     "Policy",
+    "Prefilter",
     "RecordedHit",
     "Recording",
     "RedisSemanticCache",
@@ -70,7 +71,14 @@ if not TYPE_CHECKING:
         {
             "admission": ("Admission", "CallAdmission", "CompleteAnswers"),
             "cache": ("RedisSemanticCache",),
-            "configuration": ("Index", "Limits", "Recording", "SingleFlight", "Sliding"),
+            "configuration": (
+                "Index",
+                "Limits",
+                "Prefilter",
+                "Recording",
+                "SingleFlight",
+                "Sliding",
+            ),
             "driver.embedder": ("AwaitedEmbeddings",),
             "entry.recorded": ("RecordedHit",),
             "entry.stored": ("Entry",),

@@ -42,6 +42,8 @@ class Embed:
     """Embed this text; the answer is what the embedder returned, unchecked."""
 
     text: str
+    cheap: bool = False
+    """By the prefilter's embedder."""
 
 
 @dataclass(slots=True)

@@ -29,6 +29,7 @@ _CONSEQUENCES = {
     "recording": "hits are served and not recorded",
     "agreement": "neighbours vouch for fewer questions",
     "totals": "`semcache stats` knows nothing of this process",
+    "prefilter": "every new question is embedded before the model is asked",
     "settings": "the switch, the threshold and the ttl stay as they are",
 }
 

@@ -17,6 +17,7 @@ from .events import (
     Feedback,
     Hit,
     Miss,
+    Prefiltered,
     Stored,
     VerifierAsked,
     Waited,
@@ -32,6 +33,7 @@ _KINDS = (
     "failures",
     "verified",
     "audited",
+    "prefiltered",
     "feedback",
 )
 _SECONDS = "seconds"
@@ -75,6 +77,8 @@ class Tally:
             counts[f"audited:{_said(event.right)}"] += 1
         elif isinstance(event, Feedback):
             counts[f"feedback:{_said(event.right)}"] += 1
+        elif isinstance(event, Prefiltered):
+            counts["prefiltered:lost" if event.lost else "prefiltered:right"] += 1
         elif isinstance(event, BreakerChanged):
             self._breakers[event.subject] = event.state
 

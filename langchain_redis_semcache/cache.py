@@ -19,7 +19,7 @@ from ._insight import Insight
 from ._lifetime import Lifetime, forget_after_fork
 from ._signals import let_through
 from .admission import Admission, CompleteAnswers
-from .configuration import Index, Limits, Recording, SingleFlight, Sliding
+from .configuration import Index, Limits, Prefilter, Recording, SingleFlight, Sliding
 from .errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -79,6 +79,8 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         single_flight: Identical questions at the same moment ask the model once, e.g.
             `SingleFlight(wait=15)`: see docs/single_flight.md.
         recording: Keep some of the hits for review, e.g. `Recording(share=0.05)`; none by default.
+        prefilter: A cheaper embedder, e.g. `LocalEmbeddings()`: where nothing is near by it the
+            model is asked at once, and the question embedded behind the call: docs/prefilter.md.
         listeners: Called with every event of `langchain_redis_semcache.events`.
     """
 
@@ -107,6 +109,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         usage: Literal["original", "zero"] = "original",
         single_flight: SingleFlight | None = None,
         recording: Recording | None = None,
+        prefilter: Prefilter | Embeddings | None = None,
         listeners: Iterable[Listener] = (),
         **unknown: Never,
     ) -> None:
@@ -124,8 +127,8 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         from ._reporter import Reporter
         from .bounded.threads import Workers
         from .driver.drivers import Drivers
-        from .driver.embedder import Embedder
         from .driver.embedder import embedding_id as identify
+        from .driver.embedder import made
         from .driver.noticing import notice_failures
         from .entry.engine import SENTENCES
         from .entry.schema import Schema
@@ -133,7 +136,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         from .flows.by_hand import ByHand
         from .flows.lookup import Core
         from .flows.options import OptionStack
-        from .flows.settings import Settings
+        from .flows.settings import CheapModel, Settings
         from .question.parameters import Parameters
         from .transport.connect import open_links
 
@@ -149,6 +152,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         self.name = joined_name(name, prefix)
         embeddings = checked_embeddings(embeddings)
         model = identify(embeddings)
+        filtered = Prefilter.of(prefilter, embeddings)
         self._reporter = Reporter(self.name, checked_listeners(listeners), sentences=SENTENCES)
         self._options = OptionStack()
         one_of("context", context, ("full", "system", "none"))
@@ -183,6 +187,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
             signer=None if signing_key is None else Signer(signing_key),
             single_flight=single_flight,
             recording=recording,
+            prefilter=CheapModel.of(filtered, identify),
             redis_seconds=budget,
             is_cluster=lambda: self._links.shards.many,
         )
@@ -190,16 +195,11 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         self._by_hand = ByHand(self._core, self._options)
         if self._core.together is not None:
             notice_failures(self._core.together.flights)
-        patience = None
-        if limits.embedding is not None:
-            patience = seconds("embedding", limits.embedding, "e.g. Limits(embedding=2)")
         workers = Workers()
-        # Threads of its own: an embedder that hangs must not keep Redis from being reached.
-        embedder = Embedder(embeddings, Workers(), patience, self._reporter)
         self._links = open_links(redis_url, redis_client, async_redis_client, workers, budget)
-        self._drivers: Drivers = Drivers(self._links, embedder, budget, self._reporter)
-        self._workers = (workers, embedder.workers, self._drivers.computing)
-        self._breakers = (embedder.breaker, self._drivers.breakers)
+        embedders = made(embeddings, filtered, limits.embedding, self._reporter)
+        self._drivers: Drivers = Drivers(self._links, embedders, budget, self._reporter)
+        self._workers = workers
         if self._core.learning is not None:
             self._core.learning.claim(embeddings)
         forget_after_fork(self)
@@ -298,9 +298,8 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
     @override
     def _start_afresh(self) -> None:
         self._links.forget()
-        for one in (*self._workers, *self._breakers):
-            one.reset()
-        self._drivers.background.reset()
+        self._workers.reset()
+        self._drivers.reset()
         if self._core.learning is not None:
             self._core.learning.start_afresh()
         if self._core.together is not None:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from ._checks import amount, one_of, seconds
 from .entry.schema import IndexType
 from .entry.vector import VectorType
 from .errors import ConfigurationError
 
-__all__ = ["Index", "Limits", "Recording", "SingleFlight", "Sliding"]
+if TYPE_CHECKING:
+    from langchain_core.embeddings import Embeddings
+
+__all__ = ["Index", "Limits", "Prefilter", "Recording", "SingleFlight", "Sliding"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +123,48 @@ class SingleFlight:
         seconds("pause", self.pause, "e.g. SingleFlight(pause=60)")
         if self.lease is not None:
             seconds("lease", self.lease, "e.g. SingleFlight(lease=2)")
+
+
+@dataclass(frozen=True)
+class Prefilter:
+    """A cheap embedder that says where nothing is near, so that the real one need not be awaited.
+
+    Args:
+        embeddings: Embeds in much less time than the cache's own, e.g. `LocalEmbeddings()`.
+        lost: The share of the hits by meaning that may be missed for it. Until the traffic has
+            shown how far one may go, nothing is skipped: with 0.02 for some 200 such hits.
+    """
+
+    embeddings: Embeddings
+    lost: float = field(default=0.02, kw_only=True)
+
+    def __post_init__(self) -> None:
+        # Importing it takes longer than all else here.
+        from langchain_core.embeddings import Embeddings
+
+        if not isinstance(self.embeddings, Embeddings):
+            raise ConfigurationError(
+                "prefilter must be an embedding object that is cheaper than the cache's own, e.g. "
+                "prefilter=LocalEmbeddings() or prefilter=Prefilter(LocalEmbeddings(), lost=0.02), "
+                f"not a {type(self.embeddings).__name__}"
+            )
+        number = isinstance(self.lost, (int, float)) and not isinstance(self.lost, bool)
+        if not number or not 0.001 <= self.lost <= 0.5:
+            raise ConfigurationError(
+                "lost must be a share from 0.001 to 0.5, e.g. Prefilter(..., lost=0.02): two of a "
+                f"hundred hits, not {self.lost!r}"
+            )
+
+    @classmethod
+    def of(cls, given: Prefilter | Embeddings | None, embeddings: Embeddings) -> Prefilter | None:
+        """Return the prefilter of a cache; an embedder alone is one with all defaults."""
+        chosen = given if given is None or isinstance(given, Prefilter) else cls(given)
+        if chosen is not None and chosen.embeddings is embeddings:
+            raise ConfigurationError(
+                "prefilter is the cache's own embedder: it must be a cheaper one, e.g. "
+                "prefilter=LocalEmbeddings(), or left out"
+            )
+        return chosen
 
 
 @dataclass(frozen=True)

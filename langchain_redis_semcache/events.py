@@ -23,6 +23,7 @@ __all__ = [
     "Listener",
     "Miss",
     "Observer",
+    "Prefiltered",
     "SettingsChanged",
     "Stored",
     "VerifierAsked",
@@ -135,6 +136,16 @@ class VerifierAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Prefiltered:
+    """A lookup that the prefilter had ended was made after all, behind the call."""
+
+    lost: bool
+    """Whether it would have been a hit."""
+    distance: float
+    """Of the nearest entry, by the prefilter's measure."""
+
+
+@dataclass(frozen=True, slots=True)
 class Audited:
     """A stored answer that was not served was compared with the model's."""
 
@@ -151,7 +162,7 @@ class Audited:
 class BreakerChanged:
     """Calls to Redis or to the embedder were suspended, are being tried, or work again."""
 
-    subject: Literal["redis", "search", "store", "embedding"]
+    subject: Literal["redis", "search", "store", "embedding", "prefilter"]
     """"store": writing to Redis; "search": searching all shards of a cluster."""
     state: Literal["closed", "open", "half_open"]
 
@@ -203,6 +214,7 @@ Event: TypeAlias = (
     | Counted
     | VerifierAsked
     | Audited
+    | Prefiltered
     | BreakerChanged
     | Waited
     | Feedback

@@ -36,6 +36,9 @@ class Stats:
     """Stored answers that were compared with the model's: "right" or "wrong"."""
     feedback: Mapping[str, int] = field(default_factory=dict)
     """What people said of answers: "right" or "wrong"."""
+    prefiltered: Mapping[str, int] = field(default_factory=dict)
+    """Lookups that the prefilter had ended and that were made behind the call: "right", or "lost"
+    where they would have been hits."""
     waited: int = 0
     """Lookups that waited for an identical one, with `single_flight`."""
     embeddings: int = 0

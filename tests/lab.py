@@ -100,11 +100,14 @@ class World:
     indexes: set[str] = field(default_factory=set)
     streams: dict[str, list[tuple[str, dict[str, Any]]]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    cheap: dict[str, Any] = field(default_factory=dict)
+    """The vectors of the prefilter's embedder."""
 
     def __call__(self, request: Request) -> Any:
         self.requests.append(request)
         if isinstance(request, Embed):
-            return self.vectors.get(request.text, direction(0))
+            vectors = self.cheap if request.cheap else self.vectors
+            return vectors.get(request.text, direction(0))
         assert isinstance(request, Send)
         replies = [self._reply(*command) for command in request.commands]
         if request.ours is not None and not request.ours(replies):
@@ -115,7 +118,7 @@ class World:
     def names(self) -> list[str]:
         """The requests so far in short, such as "embed" and "UNLINK HSET PEXPIRE"."""
         return [
-            " ".join(str(c[0]) for c in r.commands) if isinstance(r, Send) else "embed"
+            " ".join(str(c[0]) for c in r.commands) if isinstance(r, Send) else _embedding(r)
             for r in self.requests
         ]
 
@@ -209,20 +212,24 @@ class World:
         if query == "*":
             return [len(self.hashes)]
         scope = re.search(r"@scope:\{(\w+)\}", query)
-        limit = int(query.split("KNN ")[1].split()[0])
+        limit, at = re.search(r"KNN (\d+) @(\w+) ", query).groups()  # type: ignore[union-attr]
         distance_as = query.split(" AS ")[1].rstrip("]").encode()
         asked = unpack(args[3], "float32")
         reply: list[Any] = []
         for key, entry in self.hashes.items():
-            if "vector" in entry and (scope is None or entry["scope"].decode() == scope[1]):
-                stored = unpack(entry["vector"], "float32")
+            if at in entry and (scope is None or entry["scope"].decode() == scope[1]):
+                stored = unpack(entry[at], "float32")
                 distance = 1 - sum(a * b for a, b in zip(asked, stored, strict=True))
                 fields = [distance_as, str(distance).encode()]
                 for name, value in entry.items():
                     fields += [name.encode(), value]
                 reply.append((distance, key.encode(), fields))
-        nearest = sorted(reply)[:limit]
+        nearest = sorted(reply)[: int(limit)]
         return [len(nearest), *(part for _, *document in nearest for part in document)]
+
+
+def _embedding(request: Any) -> str:
+    return "cheaply embed" if request.cheap else "embed"
 
 
 def _text(name: Any) -> str:

@@ -55,6 +55,8 @@ NONSENSE: list[tuple[dict[str, Any], str]] = [
     ({"parameters": ("trace",)}, r"parameters=Parameters\(irrelevant=\('trace',\)\)"),
     ({"irrelevant": ("trace",)}, r"write parameters=Parameters\(irrelevant"),
     ({"single_flight": True}, r"single_flight=SingleFlight\(wait=15\)"),
+    ({"prefilter": True}, r"prefilter=LocalEmbeddings\(\)"),
+    ({"prefilter": (same := Untouchable()), "embeddings": same}, "the cache's own embedder"),
     ({"limits": 0.5}, r"limits=Limits\(redis=0.5\)"),
     ({"index": "flat"}, r"index=Index\(kind='flat'\)"),
     ({"name": "a*"}, "name and prefix .* name='support-bot'"),
@@ -118,7 +120,7 @@ def test_threshold_of_the_model(
 def test_patience_by_default() -> None:
     """A lookup waits for Redis for half a second, and two for an embedder that hangs."""
     drivers = make()._drivers
-    assert (drivers.budget, drivers._embedder._timeout) == (0.5, 2.0)
+    assert (drivers.budget, drivers._embedders[0]._timeout) == (0.5, 2.0)
 
 
 def test_no_endpoint_in_the_log(caplog: pytest.LogCaptureFixture) -> None:

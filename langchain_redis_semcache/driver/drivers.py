@@ -51,15 +51,29 @@ WORK_SECONDS = 2.0
 class Drivers:
     """Runs flows, sync and async, with one total Redis budget per flow."""
 
-    def __init__(self, links: Links, embedder: Embedder, budget: float, reporter: Reporter) -> None:
+    def __init__(
+        self,
+        links: Links,
+        embedders: tuple[Embedder, Embedder],
+        budget: float,
+        reporter: Reporter,
+    ) -> None:
         self._links = links
-        self._embedder = embedder
+        self._embedders = embedders
         # Threads of its own: connecting and clients may hang, and so may a hook.
         self.computing = Workers()
         self.budget = budget
         self.background = Background(reporter)
 
         self.breakers = Breakers(reporter, links.shards)
+
+    def reset(self) -> None:
+        """Begin anew in a forked process: there are no threads, and locks may be held."""
+        for embedder in self._embedders:
+            embedder.workers.reset()
+            embedder.breaker.reset()
+        for one in (self.computing, self.breakers, self.background):
+            one.reset()
 
     def run(self, flow: Flow[T], glance: bool = False) -> T:
         """Run a flow in this thread; at a `glance` no breaker learns from it."""
@@ -76,7 +90,7 @@ class Drivers:
                         finally:
                             budget.left -= time.monotonic() - started
                     elif isinstance(request, Embed):
-                        reply = self._embedder.embed(request.text, glance)
+                        reply = self._embedders[request.cheap].embed(request.text, glance)
                     elif isinstance(request, Ask):
                         reply = self.background.ask(request)
                     elif isinstance(request, Later):
@@ -113,7 +127,7 @@ class Drivers:
                     if isinstance(request, Send):
                         reply = await self._asend(request, budget, glance)
                     elif isinstance(request, Embed):
-                        reply = await self._embedder.aembed(request.text, glance)
+                        reply = await self._embedders[request.cheap].aembed(request.text, glance)
                         if (turn := self._links.on_running_loop().pace.turn()) is not None:
                             await turn
                     elif isinstance(request, Ask):

@@ -6,12 +6,14 @@ it, LangChain's or the application's. All others run in threads.
 
 from __future__ import annotations
 
-from typing import Any
+from datetime import timedelta
+from typing import Any, Literal
 
 from langchain_core.embeddings import Embeddings
 from typing_extensions import override
 
 from .._causes import told
+from .._checks import seconds
 from .._effects import OVERLOADED, EmbeddingUnavailableError
 from .._reporter import Reporter
 from .._signals import let_through
@@ -19,6 +21,7 @@ from ..bounded.awaited import in_time, within
 from ..bounded.breaker import Breaker, OverloadedError, State, SuspendedError
 from ..bounded.callables import is_late
 from ..bounded.threads import Workers
+from ..configuration import Prefilter
 from ..events import BreakerChanged
 
 _MODEL_ATTRIBUTES = (
@@ -98,6 +101,7 @@ class Embedder:
         workers: Workers,
         timeout: float | None,
         reporter: Reporter,
+        subject: Literal["embedding", "prefilter"] = "embedding",
     ) -> None:
         self._embeddings = embeddings
         self.workers = workers
@@ -105,7 +109,7 @@ class Embedder:
 
         # Embedders fail one by one (a strange text, a rate limit) as well as altogether.
         def changed(state: State) -> None:
-            reporter.emit(BreakerChanged("embedding", state))
+            reporter.emit(BreakerChanged(subject, state))
 
         self.breaker = Breaker(changed, failures=3, first=1.0, longest=10.0)
         self._on_loop = gives_way(embeddings)
@@ -137,6 +141,25 @@ class Embedder:
         return await in_time(
             self.workers, lambda: self._embeddings.embed_query(text), self._timeout
         )
+
+
+def made(
+    embeddings: Embeddings,
+    prefilter: Prefilter | None,
+    limit: float | timedelta | None,
+    reporter: Reporter,
+) -> tuple[Embedder, Embedder]:
+    """Return the embedder and the prefilter's; without a prefilter nothing asks the second one.
+
+    Each has threads of its own: one that hangs must not keep Redis from being reached.
+    """
+    timeout = None
+    if limit is not None:
+        timeout = seconds("embedding", limit, "e.g. Limits(embedding=2)")
+    real = Embedder(embeddings, Workers(), timeout, reporter)
+    if prefilter is None:
+        return real, real
+    return real, Embedder(prefilter.embeddings, Workers(), timeout, reporter, "prefilter")
 
 
 def _unavailable(error: Exception) -> EmbeddingUnavailableError:

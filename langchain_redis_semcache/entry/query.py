@@ -37,6 +37,9 @@ class Search:
     milliseconds: int = 400
     """For the server to give up in: nobody waits for what comes later."""
     engine: Engine = field(default_factory=Engine)
+    vector_field: str = "vector"
+    distances_only: bool = False
+    """Nothing is wanted of an entry but how far away it is."""
     size: Command = field(init=False)
     """What tells how many entries the index has; FT.INFO may be forbidden."""
 
@@ -60,8 +63,10 @@ class Search:
     def _search(self, where: str, vector: bytes, distance: str) -> Command:
         # The exact search within a scope has no use for a width.
         option = f" EF_RUNTIME {EF_RUNTIME}" if self.hnsw and where == "*" else ""
-        query = f"{where}=>[KNN {self.candidates} @vector $v{option} AS {distance}]"
-        fields: tuple[str, ...] = (distance, *_FIELDS, *self.fields)
+        query = f"{where}=>[KNN {self.candidates} @{self.vector_field} $v{option} AS {distance}]"
+        fields: tuple[str, ...] = (distance,)
+        if not self.distances_only:
+            fields += (*_FIELDS, *self.fields)
         command: Command = ("FT.SEARCH", self.index, query, "PARAMS", 2, "v", vector)
         command += ("RETURN", len(fields), *fields)
         if self.engine.sorts:
@@ -125,6 +130,13 @@ def is_exhausted(reply: Any, distance: str, threshold: float, candidates: int = 
     if len(_documents(reply)) < candidates:
         return True
     return any(candidate.distance > threshold for candidate in parse(reply, distance))
+
+
+def farthest(reply: Any, distance: str, candidates: int = CANDIDATES) -> float:
+    """Return how far a search has looked: infinitely far where it found less than it might have."""
+    if len(_documents(reply)) < candidates:
+        return math.inf
+    return max((candidate.distance for candidate in parse(reply, distance)), default=0.0)
 
 
 def parse_count(reply: Any) -> int | None:

@@ -8,7 +8,7 @@ type and the schema version: a new one begins beside the old one and neither see
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from .._effects import Command
@@ -17,6 +17,7 @@ from ..question.digest import digest
 from .vector import VectorType
 
 SCHEMA_VERSION = 1
+VECTOR = "vector"
 IndexType = Literal["hnsw", "flat"]
 
 # HNSW graph: see docs/benchmarks.md for the measurement that chose them.
@@ -44,6 +45,7 @@ class Schema:
     embedding_id: str
     vector_type: VectorType
     index_type: IndexType
+    vector_field: str = VECTOR
     prefix: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -63,7 +65,12 @@ class Schema:
         return f"{self.start(scope)}{digest(text)}"
 
     def index(self, dimensions: int) -> str:
-        return f"{self.prefix}{dimensions}:{self.index_type}"
+        of = "" if self.vector_field == VECTOR else f"{self.vector_field}:"
+        return f"{self.prefix}{of}{dimensions}:{self.index_type}"
+
+    def beside(self, embedding_id: str) -> Schema:
+        """Return the same entries as found by vectors of another embedding model."""
+        return replace(self, vector_field=f"near_{digest('near', embedding_id)[:8]}")
 
     def create(self, dimensions: int) -> Command:
         """Return the FT.CREATE command; it uses only what valkey-search knows as well."""
@@ -80,7 +87,7 @@ class Schema:
         return (
             *("FT.CREATE", self.index(dimensions), "ON", "HASH", "PREFIX", 1, self.prefix),
             *("SCHEMA", "scope", "TAG", "tag_ids", "TAG"),
-            *("vector", "VECTOR", self.index_type.upper(), len(vector), *vector),
+            *(self.vector_field, "VECTOR", self.index_type.upper(), len(vector), *vector),
         )
 
 

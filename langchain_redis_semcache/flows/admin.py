@@ -28,6 +28,7 @@ from ..entry.vector import VectorError, pack
 from ..errors import CacheUnavailableError
 from . import totals
 from .lookup import Core
+from .search import SearchIndex
 from .shared import key_of
 
 BATCH = 500
@@ -44,22 +45,35 @@ def setup(core: Core) -> Flow[None]:
 
     What the engine cannot do is said here; how it wants to be asked is known afterwards.
     """
-    try:
-        vector = pack((yield Embed("ready")), core.settings.schema.vector_type)
-    except EmbeddingUnavailableError as error:
-        raise CacheUnavailableError(f"the embedder failed: {error.cause}") from None
-    except VectorError as error:
-        raise CacheUnavailableError(f"the embedder returned no usable vector: {error}") from None
+    vector = yield from _embedded(core, Embed("ready"), "embedder")
+    cheap = None
+    if core.prefilter is not None:
+        cheap = yield from _embedded(core, Embed("ready", cheap=True), "prefilter's embedder")
     yield from send([("PING",)], tolerated=("noperm",))  # a refusal is an answer
-    dimensions = core.search.dimensions(vector)
+    yield from _made(core, core.search, vector)
+    if core.prefilter is not None and cheap is not None:
+        yield from _made(core, core.prefilter.search, cheap)
+
+
+def _embedded(core: Core, embed: Embed, whose: str) -> Flow[bytes]:
+    try:
+        return pack((yield embed), core.settings.schema.vector_type)
+    except EmbeddingUnavailableError as error:
+        raise CacheUnavailableError(f"the {whose} failed: {error.cause}") from None
+    except VectorError as error:
+        raise CacheUnavailableError(f"the {whose} returned no usable vector: {error}") from None
+
+
+def _made(core: Core, index: SearchIndex, vector: bytes) -> Flow[None]:
+    dimensions = index.dimensions(vector)
     if core.settings.create_index:
-        (reply,) = yield from send([core.settings.schema.create(dimensions)], _ANY)
+        (reply,) = yield from send([index.schema.create(dimensions)], _ANY)
         if isinstance(reply, ErrorReply) and meaning(reply) != "exists":
             raise _refusal("FT.CREATE", reply)
-    reply = yield from probe(core, core.search.query(dimensions), vector)
+    reply = yield from probe(core, index.query(dimensions), vector)
     if isinstance(reply, ErrorReply) or is_partial(reply):
         raise _refusal("FT.SEARCH", reply)
-    core.search.exists(dimensions)
+    index.exists(dimensions)
 
 
 def probe(core: Core, search: query.Search, vector: bytes) -> Flow[Any]:
@@ -96,7 +110,7 @@ def clear(core: Core) -> Flow[None]:
         (reply,) = yield from send([("FT.DROPINDEX", index)], _ANY)
         if isinstance(reply, ErrorReply) and not _is_elsewhere(reply):
             raise _refusal("FT.DROPINDEX", reply)
-    core.search.forget()
+    core.forget_indexes()
     cursor = "0"
     while True:
         cursor, found = yield from scan(core, cursor)

@@ -30,6 +30,8 @@ class Asked:
     redis_seconds: float = 0.0
     overloaded: bool = False
     """Whether there was no time to embed it."""
+    near: float | None = None
+    """How far away the nearest entry is by the prefilter's measure, where that was asked."""
     riding: Sequence[Command] = ()
     """Commands that are sent along with the next ones, whichever these are."""
     rode: Sequence[Any] | None = None

@@ -217,6 +217,8 @@ def _engine(core: Core, index: str) -> Flow[Finding]:
 
 def _index(name: str, prefix: str, reply: Any) -> Finding:
     ours = ", this embedder's" if name.startswith(prefix) else ""
+    if name.startswith(f"{prefix}near_"):
+        ours = ", a prefilter's"
     if isinstance(reply, ErrorReply):
         return Finding("index", "note", f"{name}{ours}: {_kept(reply)}")
     info = _pairs(reply)

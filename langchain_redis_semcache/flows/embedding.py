@@ -34,6 +34,10 @@ class Embedding:
             return None, False
         return vector, vector is None
 
+    def has(self, asked: Asked) -> bool:
+        """Tell whether a vector is there already."""
+        return bool(self.memory.get(asked.key[-WIDTH:]))
+
     def vector(self, operation: Operation, asked: Asked) -> Flow[bytes | None]:
         """Return the packed embedding of the question, from the last lookup where possible."""
         remembered = asked.key[-WIDTH:]  # the digest of the text, whatever the scope

@@ -15,23 +15,24 @@ from langchain_core.outputs import Generation
 from .._effects import OVERLOADED, Flow, Later, RedisUnavailableError
 from .._reporter import Reporter
 from ..entry import query
-from ..entry.candidate import Candidate
 from ..entry.documents import FIELD as DOCUMENTS
 from ..events import Bypassed, Hit, Miss, Stored
 from ..policies.agreement import Agreement
-from ..policies.decision import Decision, Doubtful, Measured, is_compared, is_learner
+from ..policies.decision import Doubtful, Measured, is_learner
 from ..policies.verified import Verified
 from .agreement import FIELDS, SIGNED_FIELDS, Agreeing
 from .audit import CHECK, Learning
-from .calls import Asked, Calls, Judged, Result
+from .calls import Asked, Calls, Result
 from .embedding import Embedding
 from .exact import ExactLookup
 from .flights import Ticket
+from .nearby import Nearby
 from .options import CallOptions, OptionStack, read_now
+from .prefilter import PREFILTERED, Prefilter
 from .recording import recorder
 from .scopes import KnownScopes
 from .search import SearchIndex
-from .serve import OTHER_DOCUMENTS, Server
+from .serve import Server
 from .settings import Settings
 from .shared import Shared
 from .surroundings import Surroundings
@@ -80,6 +81,10 @@ class Core:
         self.shared = Shared(self.calls)
         self.totals = Totals(settings.schema, reporter, settings.disabled)
         known = self._scopes, self.shared
+        self._nearby = Nearby(
+            self.calls, self._server, self.search, self.threshold, self.learning, self._agreeing
+        )
+        self.prefilter = self._prefilter(reporter)
         self.surroundings = Surroundings(settings)
         self._exact = ExactLookup(
             self.calls, self._server, self.search, *known, tuple(fields), self.learning
@@ -89,11 +94,27 @@ class Core:
             self.together = Together(self.calls, self._exact, settings.single_flight)
         flights = None if self.together is None else self.together.flights
         self.store = Store(
-            self.calls, self.embedding, self.search, *known, self.surroundings, flights
+            self.calls,
+            self.embedding,
+            self.search,
+            *known,
+            self.surroundings,
+            flights,
+            self.prefilter,
         )
         self._recorder = recorder(self.calls, self.shared)
         self._reporter = reporter
         self._options = options
+
+    def _prefilter(self, reporter: Reporter) -> Prefilter | None:
+        settings = self.settings
+        if settings.prefilter is None:
+            return None
+        schema = settings.schema.beside(settings.prefilter.embedding_id)
+        about = ((), query.CANDIDATES, settings.redis_seconds, settings.is_cluster)
+        search = SearchIndex(schema, reporter, settings.create_index, *about, distances_only=True)
+        search.engine = self.search.engine
+        return Prefilter(self.calls, search, settings.prefilter.lost, self._nearby.find)
 
     @property
     def has_aliases(self) -> bool:
@@ -169,7 +190,7 @@ class Core:
     def _unanswered(self, asked: Asked, error: RedisUnavailableError) -> Result:
         if error.label == OVERLOADED:
             return self.calls.miss(asked, OVERLOADED)
-        self.search.forget()  # it may come back empty
+        self.forget_indexes()  # it may come back empty
         self.calls.failed("lookup", "redis", error)
         foreign = error.label == "ForeignReply"
         return self.calls.miss(asked, "foreign_reply" if foreign else "redis_unavailable")
@@ -216,91 +237,22 @@ class Core:
             return miss("exact_only")
         if not self.search.works():
             return miss("search_unavailable")
+        filtered = None if self.embedding.has(asked) else self.prefilter
+        if filtered is not None and (yield from filtered.ends(asked)):
+            return miss(PREFILTERED)
         vector = yield from self.embedding.vector("lookup", asked)
         if vector is None:
             return miss(OVERLOADED if asked.overloaded else "embedding_failed")
-        threshold = self.threshold(asked.options)
-        send = partial(self.calls.send, asked)
-        more = self._server.wanted(asked)
-        nearest = yield from self.search.nearest(send, asked.scope, vector, more)
-        if isinstance(nearest, str):
-            return miss(nearest)
-        judged: list[Judged] = []
-        result = yield from self._judge(asked, nearest.ours, threshold, judged)
-        if result is None and nearest.hides(len(judged), threshold):
-            # Entries of other scopes stand among the nearest, within the threshold, which the
-            # masks make rare.
-            rest = yield from self.search.within(send, asked.scope, vector, more)
-            if isinstance(rest, str):
-                if not judged:
-                    return miss(rest)
-                rest = ()
-            seen = {one.candidate.entry for one in judged}
-            others = (candidate for candidate in rest if candidate.entry not in seen)
-            result = yield from self._judge(asked, others, threshold, judged)
-        if result is None and self._agreeing is not None:
-            result = yield from self._agreeing.serve(asked, judged, threshold)
-        return self._refused(asked, judged) if result is None else result
+        result = yield from self._nearby.find(asked, vector)
+        if filtered is not None:
+            filtered.learn(asked, result)
+        return result
 
     def threshold(self, options: CallOptions) -> float:
         """Return the distance threshold of a call: its own, the shared one or the policy's."""
         if options.distance_threshold is not None:
             return options.distance_threshold
         return self.shared.threshold(self.settings.policy.distance_threshold)
-
-    def _judge(
-        self,
-        asked: Asked,
-        candidates: Iterable[Candidate],
-        threshold: float,
-        judged: list[Judged],
-    ) -> Flow[Result | None]:
-        """Add to those judged until it is decided what becomes of the call; else return None."""
-        for candidate in candidates:
-            flaw = self._server.flaw(candidate, "semantic")
-            if flaw is not None:
-                near = candidate.distance <= threshold
-                if near:  # of those farther away nobody would have heard
-                    self.calls.failed("lookup", "entry", flaw)
-                decision = Decision(False, "unreadable_entry" if near else "distance")
-                judged.append(Judged(candidate, decision))
-                continue
-            if not self._server.is_supported(asked, candidate):
-                # Before a verifier is asked about it, or a judge learns from it.
-                near = candidate.distance <= threshold
-                decision = Decision(False, OTHER_DOCUMENTS if near else "distance")
-                judged.append(Judged(candidate, decision))
-                continue
-            decision = self.settings.policy.decide(asked.text, candidate, threshold)
-            if decision.accepted and self.learning is not None and asked.options.remember:
-                decision = self.learning.drawn(decision)  # not in `explain`: a draw has an effect
-            if decision.accepted:
-                result = yield from self._server.serve(asked, candidate, "semantic")
-                if isinstance(result.event, Hit):
-                    result.judged = [*judged, Judged(candidate, decision)]
-                    return result
-                reason = result.event.reason if isinstance(result.event, Miss) else ""
-                decision = Decision(False, reason)
-            judged.append(Judged(candidate, decision))
-            if isinstance(decision, Doubtful) or is_compared(decision):
-                return self._refused(asked, judged)
-        return None
-
-    def _refused(self, asked: Asked, judged: list[Judged]) -> Result:
-        """Return the miss that comes of the candidates."""
-        if not judged:
-            return self.calls.miss(asked, "no_candidate")
-        # The nearest one's reason: it is what a reader of the event would look at.
-        telling = (
-            one
-            for one in judged
-            if isinstance(one.decision, Doubtful) or one.decision.reason == "audit"
-        )
-        nearest = next(telling, judged[0])
-        decision = nearest.decision
-        result = self.calls.miss(asked, decision.reason, nearest.candidate, decision.guard)
-        result.judged = judged
-        return result
 
     def update(
         self,
@@ -325,6 +277,12 @@ class Core:
             if any(flow is not None for flow in comparing):
                 yield Later(_in_turn(comparing))
 
+    def forget_indexes(self) -> None:
+        """The indexes were dropped, or may have been: the next store makes sure of them."""
+        self.search.forget()
+        if self.prefilter is not None:
+            self.prefilter.search.forget()
+
     def land(self) -> None:
         """Let go of those who wait for another call: the cache is being closed."""
         if self.together is not None:
@@ -336,7 +294,7 @@ class Core:
         self.embedding.drop()
         self._scopes.drop()
         self.surroundings.drop()
-        for one in (self.learning, self._agreeing):
+        for one in (self.learning, self._agreeing, self.prefilter):
             if one is not None:
                 one.drop()
 

@@ -65,6 +65,13 @@ class Nearest:
     _distance: str
     _wanted: int
 
+    def least(self) -> float:
+        """Return a distance that no entry of the scope is nearer than."""
+        nearest = next(self.ours, None)
+        if nearest is not None:
+            return nearest.distance
+        return query.farthest(self._reply, self._distance, self._wanted)
+
     def hides(self, seen: int, threshold: float) -> bool:
         """Tell whether others took places in which more than those `seen` might have stood."""
         wanted = self._wanted
@@ -93,12 +100,15 @@ class SearchIndex:
         candidates: int = query.CANDIDATES,
         seconds: float = 0.5,
         is_cluster: Callable[[], bool] = bool,
+        *,
+        distances_only: bool = False,
     ) -> None:
-        self._schema = schema
+        self.schema = schema
         self._reporter = reporter
         self._create = create
         self._fields = fields
         self._candidates = candidates
+        self._distances_only = distances_only
         # The server's word that it took too long is to arrive in time.
         self._milliseconds = max(1, int(seconds * 1000 * SERVER_SHARE))
         self.engine = Engine()
@@ -124,11 +134,15 @@ class SearchIndex:
 
     def masked(self, vector: bytes, scope: str) -> bytes:
         """Return a vector as entries of this scope have it."""
-        return self._masked(vector, scope, self._schema.vector_type)
+        return self._masked(vector, scope, self.schema.vector_type)
 
     def exists(self, dimensions: int) -> None:
         """Note that there is an index of so many dimensions: no store needs to make sure of it."""
         self._known.add(dimensions)
+
+    def is_there(self, vector: bytes) -> bool:
+        """Tell whether there was an index for such vectors when it was last asked for."""
+        return self.dimensions(vector) in self._known
 
     def forget(self) -> None:
         """The indexes were dropped, or may have been: the next store makes sure of them."""
@@ -230,7 +244,7 @@ class SearchIndex:
         dimensions = self.dimensions(vector)
         if dimensions in self._known or not self._create:
             return
-        (reply,) = yield from send([self._schema.create(dimensions)])
+        (reply,) = yield from send([self.schema.create(dimensions)])
         self._may_not = isinstance(reply, ErrorReply) and reply.code == "NOPERM"
         if isinstance(reply, ErrorReply) and not _is_fine(reply):
             self._refused("update", reply, dimensions)
@@ -255,7 +269,7 @@ class SearchIndex:
 
     def _made(self, operation: Operation, dimensions: int) -> Flow[None]:
         try:
-            (reply,) = yield Send([self._schema.create(dimensions)], write=True)
+            (reply,) = yield Send([self.schema.create(dimensions)], write=True)
         except RedisUnavailableError as error:
             self._reporter.emit(Failed(operation, "search", error.label))
             self._reporter.explain("search", error.cause)
@@ -270,8 +284,8 @@ class SearchIndex:
 
     def _ours(self, found: Iterable[Candidate], scope: str) -> Iterator[Candidate]:
         """Leave out other scopes, and what another application's index of this name found."""
-        start = self._schema.start(scope)
-        rounding = _ROUNDING[self._schema.vector_type]
+        start = self.schema.start(scope)
+        rounding = _ROUNDING[self.schema.vector_type]
         for candidate in found:
             if candidate.entry.startswith(start):
                 if candidate.distance < rounding:
@@ -301,15 +315,16 @@ class SearchIndex:
         """Return the searches of the index of so many dimensions."""
         found = self._queries.get((dimensions, more))
         if found is None:
-            index, hnsw = self._schema.index(dimensions), self._schema.index_type == "hnsw"
+            index, hnsw = self.schema.index(dimensions), self.schema.index_type == "hnsw"
             fields = tuple(dict.fromkeys((*self._fields, *more)))
             about = (index, hnsw, fields, self._candidates, self._milliseconds)
-            found = self._queries[dimensions, more] = query.Search(*about, self.engine)
+            kind = (self.engine, self.schema.vector_field, self._distances_only)
+            found = self._queries[dimensions, more] = query.Search(*about, *kind)
         return found
 
     def dimensions(self, vector: bytes) -> int:
         """Return how many numbers a packed vector holds."""
-        self._dimensions = len(vector) // BYTES_PER_NUMBER[self._schema.vector_type]
+        self._dimensions = len(vector) // BYTES_PER_NUMBER[self.schema.vector_type]
         return self._dimensions
 
 

@@ -4,16 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from langchain_core.embeddings import Embeddings
 
 from .._arguments import without_urls
 from ..admission import Admission
-from ..configuration import Recording, SingleFlight
+from ..configuration import Prefilter, Recording, SingleFlight
 from ..entry.schema import Schema
 from ..entry.signing import Signer
 from ..policies.decision import Policy
 from ..question.parameters import PLAIN, Parameters
 from ..question.prompt import ContextMode, QuestionHook
 from ..question.way import shown
+
+
+class CheapModel(NamedTuple):
+    """The prefilter's embedding model by name, and the share of hits that may be lost by it."""
+
+    embedding_id: str
+    lost: float
+
+    @classmethod
+    def of(
+        cls, prefilter: Prefilter | None, identify: Callable[[Embeddings], str]
+    ) -> CheapModel | None:
+        if prefilter is None:
+            return None
+        return cls(identify(prefilter.embeddings), prefilter.lost)
 
 
 @dataclass(frozen=True)
@@ -36,6 +54,7 @@ class Settings:
     signer: Signer | None
     single_flight: SingleFlight | None = None
     recording: Recording | None = None
+    prefilter: CheapModel | None = None
     hides_namespaces: bool = False
     parameters: Parameters = PLAIN
     zero_usage: bool = False

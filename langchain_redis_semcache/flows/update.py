@@ -35,6 +35,7 @@ from .calls import Asked, Calls
 from .embedding import Embedding
 from .flights import Flights
 from .options import CallOptions
+from .prefilter import Prefilter
 from .scopes import KnownScopes
 from .search import SearchIndex
 from .shared import Shared
@@ -53,6 +54,7 @@ class Store:
         shared: Shared,
         surroundings: Surroundings,
         flights: Flights | None = None,
+        prefilter: Prefilter | None = None,
     ) -> None:
         self._calls = calls
         self._embedding = embedding
@@ -62,6 +64,7 @@ class Store:
         self._shared = shared
         self._surroundings = surroundings
         self._flights = flights
+        self._prefilter = prefilter
         self._embeds_first = False
         """Scripts are refused: a vector has to be stored with its entry."""
 
@@ -122,7 +125,7 @@ class Store:
         try:
             if vector is not None:
                 yield from self._ensure(asked, vector)
-                fields |= self._found_by(asked, fields, vector)
+                fields |= yield from self._found_by(asked, fields, vector)
             commands = self._entry(asked, fields)
             replies = yield from self._calls.send(asked, commands, atomic=True, write=True)
         except RedisUnavailableError as error:
@@ -137,7 +140,7 @@ class Store:
         self._kept(asked, generations)
         if vector is not None:
             self._scopes.add(asked.scope)
-            yield from self._search.ensure_behind(vector)
+            yield from self._follow(asked, vector)
         if later:
             yield Behind(partial(self._attach, asked, fields))
         return Stored(
@@ -162,10 +165,10 @@ class Store:
         vector = yield from self._embedding.vector("update", asked)
         if vector is None:
             return
-        added = self._found_by(asked, fields, vector)
-        command = extend(asked.key, fields[b"response"], added)
         try:
             yield from self._ensure(asked, vector)
+            added = yield from self._found_by(asked, fields, vector)
+            command = extend(asked.key, fields[b"response"], added)
             (reply,) = yield from self._calls.send(asked, [command], write=True)
         except RedisUnavailableError as error:
             self._calls.failed("update", "vector", error)
@@ -175,7 +178,7 @@ class Store:
             self._calls.failed("update", "vector", reply)
             return
         self._calls.reporter.recovered("vector")
-        yield from self._search.ensure_behind(vector)
+        yield from self._follow(asked, vector)
         self._scopes.add(asked.scope)
 
     def _said_of_scope(self, asked: Asked) -> Flow[dict[bytes, bytes]]:
@@ -195,6 +198,12 @@ class Store:
     def _ensure(self, asked: Asked, vector: bytes) -> Flow[None]:
         if not self._search.apart():
             yield from self._search.ensure(partial(self._calls.send, asked, write=True), vector)
+
+    def _follow(self, asked: Asked, vector: bytes) -> Flow[None]:
+        """Do what comes behind a store with a vector."""
+        yield from self._search.ensure_behind(vector)
+        if self._prefilter is not None:
+            yield from self._prefilter.follow(asked, vector)
 
     def _fields(self, asked: Asked, data: bytes) -> dict[bytes, bytes]:
         """Return what an entry says, without a vector."""
@@ -220,11 +229,13 @@ class Store:
 
     def _found_by(
         self, asked: Asked, fields: Mapping[bytes, bytes], vector: bytes
-    ) -> dict[bytes, bytes]:
+    ) -> Flow[dict[bytes, bytes]]:
         """Return the fields by which an entry is found, and the signature over them."""
         added = {b"vector": self._search.masked(vector, asked.scope)}
         if self._settings.signer is not None:
             added[b"signature"] = self._settings.signer.sign(asked.key, {**fields, **added})
+        if self._prefilter is not None:
+            added |= yield from self._prefilter.fields(asked)
         return added
 
     def _lifetime(self, asked: Asked) -> int | None:

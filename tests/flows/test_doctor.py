@@ -107,6 +107,13 @@ def test_settings(stored: list[Any], health: str, says: str) -> None:
     assert says in told.says
 
 
+def test_a_prefilters_index() -> None:
+    """The index of a prefilter is called so."""
+    beside = Lab().core.settings.schema.beside("cheap").index(3)
+    says = of("index", **{"FT._LIST": [beside]}).says
+    assert says == f"{beside}, a prefilter's: 3 dimensions, hnsw, 4 entries"
+
+
 def test_decoded() -> None:
     """Replies that a client has already read are read as well."""
     memory = {"used_memory": 5_000_000_000, "maxmemory": 0, "maxmemory_policy": "noeviction"}

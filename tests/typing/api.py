@@ -32,6 +32,7 @@ from langchain_redis_semcache import (
     Limits,
     Listener,
     Parameters,
+    Prefilter,
     Recording,
     RedisSemanticCache,
     SingleFlight,
@@ -100,6 +101,10 @@ class Strict:
         return Decision(candidate.distance <= threshold / 2, "distance")
 
 
+def with_a_prefilter(embeddings: Embeddings) -> RedisSemanticCache:
+    return RedisSemanticCache(embeddings, prefilter=LocalEmbeddings())
+
+
 def with_everything(client: redis.asyncio.Redis) -> RedisSemanticCache:
     RedisSemanticCache(LocalEmbeddings(), policy=DistancePolicy(0.2, {"length": same_length}))
     return RedisSemanticCache(
@@ -117,6 +122,7 @@ def with_everything(client: redis.asyncio.Redis) -> RedisSemanticCache:
         index=Index(kind="flat", vector="float16", create=False, embedding_id="local-1"),
         parameters=Parameters(irrelevant=("trace",), relevant=["user"]),
         single_flight=SingleFlight(wait=timedelta(seconds=5), pause=60, lease=2),
+        prefilter=Prefilter(LocalEmbeddings(), lost=0.05),
         signing_key=[b"0123456789abcdef", "the one before, rotated out"],
         listeners=[listen],
     )
