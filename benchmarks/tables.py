@@ -198,14 +198,18 @@ def client() -> str:
 
 def chat() -> str:
     data, rows = load("chat"), []
-    for name in ("no cache", "langchain-redis", "ours"):
+    for name in [key.partition("/")[2] for key in data["results"] if key.startswith("totals/")]:
         found = data["results"][f"totals/{name}"]
         tail = data["results"]["all"]["us"][name]["p99"] / 1000
         kinds = [f"{data['results'][k]['us'][name]['p50'] / 1000:.1f}" for k in ("repeat", "new")]
         cells = [name, found["mean_ms"], f"{tail:.0f}", *kinds]
-        rows.append([*cells, found["model_calls"], found["embedding_calls"]])
+        cells += [found["model_calls"], found["embedding_calls"]]
+        turn = data["results"]["conversation"]["us"][name]["p50"] / 1000
+        embedded = data["results"][f"conversations/{name}"]["embeddings_per_turn"]
+        rows.append([*cells, f"{turn:.1f}", embedded])
     header = ["cache", "mean, ms", "p99, ms", "repeat p50, ms", "new p50, ms", "model calls"]
-    return table([*header, "embedding calls"], rows)
+    header += ["embedding calls", "a turn of a conversation p50, ms", "embeddings per turn"]
+    return table(header, rows)
 
 
 def scale() -> str:
