@@ -9,8 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from contextvars import ContextVar
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -19,7 +21,9 @@ from langchain.agents import create_agent
 from langchain.chat_models import init_chat_model
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.prompts import ChatPromptTemplate
+from langchain_core.rate_limiters import InMemoryRateLimiter
 from langgraph.checkpoint.memory import InMemorySaver
+from langgraph.prebuilt import create_react_agent
 from openai import OpenAIError
 from pytest_httpserver import HTTPServer
 
@@ -41,6 +45,7 @@ from langchain_redis_semcache.events import Bypassed, Event, Hit, Miss, Stored
 from langchain_redis_semcache.models import cached, enable_streaming
 from tests.models.lab import WAYS, as_ask, total
 
+NOBODY: Any = SimpleNamespace(base_url="http://127.0.0.1:1/v1")
 TENANT: ContextVar[str] = ContextVar("tenant", default="nobody")
 NAMES = f"gpt-4o-mini answers: {FRANCE}"
 
@@ -122,6 +127,57 @@ async def test_init_chat_model(
     )
     with enable_streaming():
         assert (await read(do, configurable)).text == NAMES
+    assert verdicts(events) == ["no_candidate", "exact"]
+
+
+async def test_fallbacks(
+    do: Way, cache: Any, endpoint: OpenAIEndpoint, events: list[Event]
+) -> None:
+    """The answer of a fallback is the fallback's, and served where the first model fails again."""
+    first = cached(chat_openai(NOBODY, cache=cache, model="broken"))
+    model = first.with_fallbacks([cached(chat_openai(endpoint, cache=cache))])
+    assert (await read(do, model)).text == NAMES
+    await stored(events)
+    assert (await read(do, model)).text == NAMES
+    assert (await do(model.invoke, FRANCE)).text == NAMES
+    assert len(endpoint.chats) == 1
+    assert len(only(events, Stored)) == 1
+
+
+async def test_a_rate_limiter(do: Way, cache: Any, endpoint: OpenAIEndpoint, events: Any) -> None:
+    """Five hits take what five hits take, though the limiter lets one call a minute through."""
+    limiter = InMemoryRateLimiter(requests_per_second=1 / 60, max_bucket_size=1)
+    limiter.available_tokens = 1.0
+    model = cached(chat_openai(endpoint, cache=cache, rate_limiter=limiter))
+    first = await asyncio.wait_for(read(do, model), 30)
+    await stored(events)
+    for _ in range(5):
+        assert (await asyncio.wait_for(read(do, model), 30)).text == first.text
+    assert len(only(events, Hit)) == 5
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize("how", ["cached", "everywhere"])
+async def test_a_librarys_own_node(
+    how: str, do: Way, cache: Any, endpoint: OpenAIEndpoint, events: list[Event]
+) -> None:
+    """The node of LangGraph's prebuilt agent, which invokes, streams chunks on a hit as well."""
+    model = chat_openai(endpoint, cache=cache)
+    agent: Any = create_react_agent(cached(model) if how == "cached" else model, [])
+    question = {"messages": [HumanMessage(FRANCE)]}
+
+    async def told() -> str:
+        if do.is_async:
+            parts = [part async for part in agent.astream(question, stream_mode="messages")]
+        else:
+            parts = list(agent.stream(question, stream_mode="messages"))
+        return "".join(m.text for m, _ in parts if isinstance(m, AIMessageChunk))
+
+    with enable_streaming() if how == "everywhere" else nullcontext():
+        assert await told() == NAMES
+        await stored(events)
+        assert await told() == NAMES
+    assert len(endpoint.chats) == 1
     assert verdicts(events) == ["no_candidate", "exact"]
 
 
