@@ -13,7 +13,7 @@ from contextlib import ExitStack, contextmanager
 
 from integration_tests.faults.scripted_redis import Command, ScriptedRedis, nothing, resp
 
-KEYED = ("hmget", "hset", "unlink", "pexpire", "eval")
+KEYED = ("hmget", "hset", "unlink", "pexpire", "eval", "xrange")
 
 NO_INDEX = "-ERR app: no such index"
 """Redis 8, where a shard that has just joined lacks the index."""
@@ -52,6 +52,7 @@ def scripted_cluster(count: int) -> Iterator[list[ScriptedRedis]]:
                 "UNLINK": resp(0),
                 "PEXPIRE": resp(1),
                 "EVAL": resp(2),
+                "XRANGE": resp([]),
             }
         yield nodes
 
