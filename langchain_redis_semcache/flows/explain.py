@@ -31,7 +31,7 @@ __all__ = ["Explanation", "explain", "explain_served", "explained"]
 
 _UNKNOWN = (
     "explain takes what is asked and a model, or an answer: a message that was served or stored, "
-    "or its event, not a {}"
+    "its event, or an entry's key, not a {}"
 )
 _NOT_MARKED = "the message carries no mark: the model answered, and nothing was stored"
 
@@ -80,7 +80,10 @@ def explained(core: Core, result: Result, threshold: float) -> Flow[Explanation]
 
 def explain_served(core: Core, given: Any) -> Flow[Explanation]:
     """Say where an answer came from that somebody has before them."""
-    found = _read(given)
+    if isinstance(given, str) and is_entry(core.settings.schema.root, given):
+        found = Explanation("stored", "as this entry", entry=given)
+    else:
+        found = _read(given)
     if found.entry is None:
         return found
     served, notes = yield from _entry(core, found.entry)

@@ -186,6 +186,15 @@ def test_events_of_an_entry() -> None:
     assert "was the nearest, and was not served" in str(found)
 
 
+def test_a_key() -> None:
+    """An entry's key shows the entry; a question without a model is told what is missing."""
+    lab = stocked()
+    (entry,) = lab.world.hashes
+    assert "'Paris.'" in str(why(lab, entry))
+    with pytest.raises(TypeError, match="what is asked and a model"):
+        why(lab, "Capital of France?")
+
+
 def test_nothing_to_explain() -> None:
     """Anything else is a TypeError that says what to give."""
     with pytest.raises(TypeError, match="what is asked and a model, or an answer"):
