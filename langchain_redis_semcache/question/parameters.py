@@ -87,14 +87,21 @@ _KNOWN_HEADERS = frozenset(
     {
         "b3",
         "baggage",
+        "cf-ray",
+        "elastic-apm-traceparent",
         "http-referer",
         "idempotency-key",
         "referer",
         "sentry-trace",
         "tracestate",
         "user-agent",
+        "x-client-request-id",
         "x-cloud-trace-context",
+        "x-datadog-origin",
+        "x-datadog-sampling-priority",
+        "x-datadog-tags",
         "x-idempotency-key",
+        "x-ms-client-request-id",
         "x-title",
     }
 )

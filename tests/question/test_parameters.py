@@ -47,6 +47,7 @@ HARMLESS: list[dict[str, Any]] = [
     {"extra_headers": {"X-Request-ID": "1"}},
     {"extra_headers": {"traceparent": "00-1", "User-Agent": "x", "x-correlation-id": "1"}},
     {"default_headers": {"X-Trace-Id": "1"}},
+    {"extra_headers": {"X-Client-Request-Id": "1", "x-datadog-sampling-priority": "1"}},
 ]
 TELLING: list[dict[str, Any]] = [
     {"extra_headers": {"anthropic-beta": "context-1m"}},
