@@ -451,10 +451,9 @@ def main() -> None:
     if set(options.systems) != set(SYSTEMS):
         earlier = json.loads(RESULTS.read_text(encoding="utf-8"))
     measured: dict[str, Any] = earlier.get("models", {})
-    dates = {
-        system: today if system in options.systems else earlier["dates"][system]
-        for system in SYSTEMS
-    }
+    dates: dict[str, dict[str, str]] = earlier.get("dates", {})
+    for model in options.models:
+        dates.setdefault(model, {}).update(dict.fromkeys(options.systems, today))
     for model, setting, name, system, found in results(
         Path(options.data), options.models, options.cache, options.limit, options.systems
     ):
