@@ -134,6 +134,22 @@ async def test_a_wrong_answer_is_being_served(
     assert text_of(await cache.alookup(asked("Why is the sky blue?"), MODEL)) == "Because."
 
 
+@pytest.mark.parametrize("namespaces", ["readable", "hidden"])
+def test_one_tenant_is_erased(
+    shell: Shell, make_cache: MakeCache, server: redis.Redis, namespaces: str
+) -> None:
+    """One command leaves nothing of a tenant, hidden or not, and all of the others."""
+    for tenant in ("acme", "other"):
+        cache = make_cache(namespace=tenant, namespaces=namespaces)
+        cache.update(asked(FRANCE), MODEL, told(f"Secret of {tenant}."))
+    (one,) = shell.json("ls", "--namespace", "acme")
+    assert (one["namespace"] == "acme") is (namespaces == "readable")
+    assert "Removed 1 entry." in shell("rm", "--namespace", "acme", "--yes")
+    left = [server.hgetall(key) for key in keys_of(server, shell.name)]
+    assert not [fields for fields in left if b"acme" in b" ".join([*fields.values()])]
+    assert [one["answer"] for one in shell.json("ls")] == ["Secret of other."]
+
+
 def test_show_alias(shell: Shell, filled: RedisSemanticCache, server: redis.Redis) -> None:
     """An alias says which entry answers it."""
     (one,) = shell.json("ls", "--tag", "faq")
