@@ -210,9 +210,13 @@ def _counters(server: redis.Redis) -> Counter[str]:
     return counters
 
 
+_OF_ALL = ("::settings", "::stats", "::served")
+
+
 def keys_of(server: redis.Redis, name: str) -> list[str]:
-    """The entries below a name, of however many caches."""
-    return sorted(key.decode() for key in server.scan_iter(f"{name}*", count=1000))
+    """The entries below a name, of however many caches; without what is counted and shared."""
+    found = (key.decode() for key in server.scan_iter(f"{name}*", count=1000))
+    return sorted(key for key in found if not key.endswith(_OF_ALL))
 
 
 def indexes_of(server: redis.Redis, name: str) -> list[str]:

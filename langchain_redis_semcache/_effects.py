@@ -78,7 +78,7 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Soon:
-    """Run this flow in so many seconds, unless the process or the loop has ended by then."""
+    """Run this flow in a thread in so many seconds, unless the process has ended by then."""
 
     seconds: float
     make: Callable[[], Flow[None]]

@@ -79,7 +79,8 @@ def by_url(app: Application) -> bool:
 
 
 def sizes(cluster: list[RawServer]) -> list[int]:
-    return [int(node.client.dbsize()) for node in cluster]
+    nodes = (map(bytes, node.client.scan_iter(count=1000)) for node in cluster)
+    return [sum(not key.endswith((b"::stats", b"::served")) for key in keys) for keys in nodes]
 
 
 # -- Redis Stack 7.4, which searches node by node ------------------------------------------------

@@ -96,11 +96,6 @@ class Background:
         with suppress(RuntimeError):  # no thread can be started
             timer.start()
 
-    def asoon(self, run: Callable[[Flow[None]], Coroutine[Any, Any, None]], request: Soon) -> None:
-        """Run a flow as a task after a while; a loop that ends forgets it."""
-        loop = asyncio.get_running_loop()
-        loop.call_later(request.seconds, lambda: self.astart(run, request.make()))
-
     def ask(self, request: Ask) -> Any:
         call, _ = ways(request.subject, request.method, *request.arguments)
         try:

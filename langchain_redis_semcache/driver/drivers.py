@@ -136,7 +136,7 @@ class Drivers:
                         reply = self.background.astart(self.arun, request.flow)
                     elif isinstance(request, Soon):
                         reply = None
-                        self.background.asoon(self.arun, request)
+                        self.background.soon(self.run, request)  # not on a loop that may end
                     elif isinstance(request, Behind):
                         stores, make = self.background.stores, request.make
                         await stores.astore(self._quietly, self._aquietly, make)

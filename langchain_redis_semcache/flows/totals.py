@@ -23,7 +23,7 @@ from ..stats import Stats
 PAUSE = 3.0
 """Seconds from the first call that is not told to the telling."""
 LATE = 15.0
-"""Seconds after which that is done at once: loops that end take what they had planned with them."""
+"""Seconds after which that is done by the caller's own way: threads may have no client."""
 PATIENCE = 0.5
 MOST_FIELDS = 256
 MOST_ENTRIES = 256
@@ -85,7 +85,6 @@ class Totals:
 
     def tell(self) -> Flow[None]:
         """Add to the totals what was counted since the last time."""
-        self._told_at = self._clock()
         with self._reporter.lock:
             sums = self._reporter.tally.sums()
             told, self._told = self._told, sums
@@ -95,6 +94,7 @@ class Totals:
             {name: added for name, added in more.items() if added > 0}, served
         )
         if not commands or self._refused:
+            self._told_at = self._clock()
             return
         try:
             replies = yield Send(commands, timeout=PATIENCE)
@@ -103,6 +103,7 @@ class Totals:
             with self._reporter.lock:
                 self._told = {name: total - more[name] for name, total in sums.items()}
             return
+        self._told_at = self._clock()
         refusal = next((reply for reply in replies if isinstance(reply, ErrorReply)), None)
         if refusal is not None:
             self._refused = True
