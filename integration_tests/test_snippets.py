@@ -22,7 +22,7 @@ from langchain.agents import create_agent
 from langchain_core.documents import Document
 from langchain_core.globals import set_llm_cache
 from langchain_core.prompts import ChatPromptTemplate
-from langchain_openai import ChatOpenAI
+from langchain_openai import ChatOpenAI, OpenAIEmbeddings
 
 import langchain_redis_semcache
 from integration_tests.openai_endpoint import OpenAIEndpoint, offline_tokens
@@ -69,6 +69,7 @@ def taken_for_granted(page: str) -> dict[str, Any]:
     return names | {
         "__name__": "snippet",
         "ChatOpenAI": ChatOpenAI,
+        "OpenAIEmbeddings": OpenAIEmbeddings,
         "ChatPromptTemplate": ChatPromptTemplate,
         "cache": cache,
         "chain": ChatPromptTemplate.from_messages([("human", "{question}")]) | model,
