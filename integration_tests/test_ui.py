@@ -249,7 +249,7 @@ def pictured(page: Any, name: str) -> None:
 
 
 def test_in_a_browser(
-    program: Program, browser: Any, served: RedisSemanticCache, labels: Path
+    browser: Any, program: Program, served: RedisSemanticCache, labels: Path
 ) -> None:
     """A question that holds a script is read and judged, and its script never runs."""
     page = browser.new_context(color_scheme="light").new_page()
@@ -287,7 +287,7 @@ def test_in_a_browser(
     assert stranger.goto(program.link).status == 403
 
 
-def test_another_site(program: Program, browser: Any, httpserver: Any, labels: Path) -> None:
+def test_another_site(browser: Any, program: Program, httpserver: Any, labels: Path) -> None:
     """A page of another site can neither judge in the user's name nor frame what it sees."""
     context = browser.new_context()
     page = context.new_page()
