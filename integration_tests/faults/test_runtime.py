@@ -130,6 +130,12 @@ def test_loops_that_are_closed_carelessly(proxy: FaultProxy, name: str) -> None:
     gc.collect()
     assert len(cache._links._per_loop) == 1
     eventually(lambda: proxy.connections_open <= 1)
+
+    async def last() -> None:
+        await cache.alookup(asked("?"), LLM)
+        await cache.aclose()
+
+    asyncio.run(last())
     del cache
     gc.collect()
 

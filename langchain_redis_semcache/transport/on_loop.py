@@ -36,6 +36,8 @@ MAX_GATHERED = 128
 """Commands per pipeline, so that a single round trip stays short."""
 _AT_ONCE = 1 << 16
 """Bytes that asyncio writes without waiting."""
+_PARTING = 1.0
+"""Seconds within which those whose exchange was cut off close their connection: mostly a tick."""
 
 
 class AsyncLink(Protocol):
@@ -86,8 +88,11 @@ class GatheringLink:
 
     async def close(self) -> None:
         self.closed = True  # the alarm stays set: whoever waits is told in time
-        for task in list(self._running):
+        cut = list(self._running)
+        for task in cut:
             task.cancel()
+        if cut:  # their connections are closed by them, and the loop may be about to end
+            await asyncio.wait(cut, timeout=_PARTING)
         await self._channel.close()
 
     def _schedule(self) -> None:
