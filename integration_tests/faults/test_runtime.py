@@ -136,7 +136,6 @@ def test_loops_that_are_closed_carelessly(proxy: FaultProxy, name: str) -> None:
         await cache.aclose()
 
     asyncio.run(last())
-    del cache
     gc.collect()
 
 
