@@ -20,6 +20,7 @@ from integration_tests.support import (
     CountingEmbeddings,
     Way,
     asked,
+    eventually,
     keys_of,
     text_of,
     told,
@@ -112,8 +113,8 @@ def test_shell(
     assert [key for key in keys_of(server, f"{name}::") if len(key) > 80] == [
         key for key in before if len(key) > 80
     ]
-    cache.setup()
-    assert text_of(cache.lookup(asked(FRANCE_REWORDED), LLM)) == "Paris."
+    cache.setup()  # the server indexes what is there behind it
+    assert eventually(lambda: text_of(cache.lookup(asked(FRANCE_REWORDED), LLM)) == "Paris.")
     assert main(["export", *where]) == 0
     cache.clear()
     assert main(["import", *where]) == 1

@@ -32,6 +32,8 @@ from .search import SearchIndex
 from .shared import key_of
 
 BATCH = 500
+TRIES = 5
+"""To make an index and to find it: somebody may clear the cache in between."""
 SECONDS = 10.0
 """For each round trip: a walk over a large cache takes as long as it takes."""
 
@@ -66,13 +68,18 @@ def _embedded(core: Core, embed: Embed, whose: str) -> Flow[bytes]:
 
 def _made(core: Core, index: SearchIndex, vector: bytes) -> Flow[None]:
     dimensions = index.dimensions(vector)
-    if core.settings.create_index:
-        (reply,) = yield from send([index.schema.create(dimensions)], _ANY)
-        if isinstance(reply, ErrorReply) and meaning(reply) != "exists":
-            raise _refusal("FT.CREATE", reply)
-    reply = yield from probe(core, index.query(dimensions), vector)
-    if isinstance(reply, ErrorReply) or is_partial(reply):
-        raise _refusal("FT.SEARCH", reply)
+    tries = TRIES if core.settings.create_index else 1
+    while tries:
+        tries -= 1
+        if core.settings.create_index:
+            (reply,) = yield from send([index.schema.create(dimensions)], _ANY)
+            if isinstance(reply, ErrorReply) and meaning(reply) != "exists":
+                raise _refusal("FT.CREATE", reply)
+        reply = yield from probe(core, index.query(dimensions), vector)
+        if not isinstance(reply, ErrorReply) and not is_partial(reply):
+            break
+        if not tries or meaning(reply) != "no_index":
+            raise _refusal("FT.SEARCH", reply)
     index.exists(dimensions)
 
 

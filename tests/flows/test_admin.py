@@ -57,6 +57,19 @@ def test_setup(reply: Any) -> None:
     assert all(request.timeout == admin.SECONDS for request in asked[1:])
 
 
+def test_setup_while_another_clears() -> None:
+    """An index that is dropped as soon as it is made is made again, and at last given up."""
+    lost = [[b"OK"], [NO_INDEX]]
+    asked, answer = recorded([1, 0], [b"PONG"], *lost, [b"OK"], [[0]])
+    run(admin.setup(Lab().core), answer)
+    assert [command[0] for command in commands(asked[1:])] == [
+        "PING",
+        *["FT.CREATE", "FT.SEARCH"] * 2,
+    ]
+    with pytest.raises(CacheUnavailableError, match="there is no index"):
+        run(admin.setup(Lab().core), script([1, 0], [b"PONG"], *lost * admin.TRIES))
+
+
 def test_setup_is_remembered() -> None:
     """After set-up no store makes sure of the index again, not even without a lookup before."""
     lab = Lab()
@@ -95,7 +108,7 @@ DEAD = ErrorReply("ERR", "Could not send query to cluster")
         ([ErrorReply("ERR", "Cannot create index on db != 0")], "write redis://host:6379/0"),
         ([b"OK", DEAD], "not all shards answered"),
         ([b"OK", b"Request timed out"], "not all shards answered"),
-        ([b"OK", NO_INDEX], "run setup() once as a user who may FT.CREATE"),
+        ([b"OK", NO_INDEX] * admin.TRIES, "run setup() once as a user who may FT.CREATE"),
     ],
 )
 def test_setup_says_what_the_engine_cannot(replies: list[Any], says: str) -> None:
