@@ -47,6 +47,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from langchain_redis_semcache import AwaitedEmbeddings, RedisSemanticCache
+from langchain_redis_semcache._effects import Flow
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.entry import query as query
 from langchain_redis_semcache.entry.answer import encode
@@ -315,6 +316,16 @@ class Instant(Embeddings):
 # -- our cache --------------------------------------------------------------------------------
 
 
+def _run(flow: Flow[Any]) -> Any:
+    """Run a flow that asks for nothing but work."""
+    try:
+        request = next(flow)
+        while True:
+            request = flow.send(request.function())
+    except StopIteration as stop:
+        return stop.value
+
+
 class Ours:
     """Our cache with what a benchmark needs of its inside: keys, commands, a bulk fill."""
 
@@ -334,13 +345,7 @@ class Ours:
 
     def asked(self, question: str, llm: str = LLM) -> Asked:
         """Return a question as the cache reads it."""
-        flow = self.core.calls.read("lookup", prompt(question), llm, CallOptions())
-        try:
-            request = next(flow)
-            while True:
-                request = flow.send(request.function())
-        except StopIteration as stop:
-            return stop.value
+        return _run(self.core.calls.read("lookup", prompt(question), llm, CallOptions()))
 
     def key(self, question: str) -> str:
         return self.schema.key(self.scope, question)
@@ -358,7 +363,8 @@ class Ours:
         reading = replace(self._reading, question=Question(question, ""), scope=scope, key=key)
         asked, store = Asked(reading, CallOptions()), self.core.store
         fields = store._fields(asked, encode(answer(question)))
-        fields |= store._found_by(asked, fields, self.packed(vector))
+        fields |= _run(store._said_of_scope(asked))
+        fields |= _run(store._found_by(asked, fields, self.packed(vector)))
         return store._entry(asked, fields)
 
     def search(self, vector: Any, scope: str | None = None) -> bytes:
