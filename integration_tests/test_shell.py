@@ -168,6 +168,22 @@ def test_many_are_counted(shell: Shell, cache: RedisSemanticCache) -> None:
     assert shell("ls") == "semcache: no such entry\n"
 
 
+def test_the_name_is_not_known(shell: Shell, filled: RedisSemanticCache, name: str) -> None:
+    """Whoever gives no name, or a wrong one, is told which there are."""
+    shell.name = f"{name}-mistyped"
+    for command in (["doctor"], ["ls"], ["show", "x"], ["rm", "--text", "x"]):
+        said = "".join(shell(*command).split())
+        assert "thisRedishassomeof:" in said
+        assert name in said.partition("someof:")[2]
+    assert shell.code == 1
+    assert shell.json("ls") == []
+
+
+async def test_names_in_python(do: Way, filled: RedisSemanticCache) -> None:
+    """A cache lists the names in its Redis."""
+    assert filled.name in await do(filled.names)
+
+
 def test_doctor(shell: Shell, filled: RedisSemanticCache, name: str) -> None:
     """The server, the indexes and the entries are examined."""
     told = {one["subject"]: one for one in shell.json("doctor")}

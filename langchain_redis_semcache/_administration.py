@@ -34,6 +34,14 @@ class Administration(Switches, Transfers):
         """Examine what `doctor` examines."""
         return await self._drivers.arun(self._by_hand.doctor())
 
+    def names(self) -> list[str]:
+        """List the names with something stored in this Redis, whichever this cache has."""
+        return self._drivers.run(self._by_hand.names())
+
+    async def anames(self) -> list[str]:
+        """List what `names` lists."""
+        return await self._drivers.arun(self._by_hand.names())
+
     def totals(self) -> Stats:
         """Return what all processes of this name have counted, as far as they have told."""
         return self._drivers.run(self._by_hand.totals())

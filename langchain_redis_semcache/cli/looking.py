@@ -47,7 +47,7 @@ def ls(where: Where, limit: int | None, wanted: dict[str, Any]) -> int:
         for one in cache.entries(limit=limit, **wanted):
             listed(one, where.json)
             found = True
-    return 0 if found else nothing(where.json)
+        return 0 if found else nothing(cache, where.json)
 
 
 @click.command()
@@ -57,9 +57,9 @@ def show(where: Where, key: str) -> int:
     """Show one entry whole."""
     with where.opened() as cache:
         one = cache.get(key)
-        aliases = [] if one is None else cache.aliases(one.key)
-    if one is None:
-        return nothing(where.json)
+        if one is None:
+            return nothing(cache, where.json)
+        aliases = cache.aliases(one.key)
     if where.json:
         as_json({**asdict(one), "aliases": [alias.question for alias in aliases]})
         return 0

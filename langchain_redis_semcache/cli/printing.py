@@ -14,7 +14,7 @@ from .words import about, cut
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .. import Entry
+    from .. import Entry, RedisSemanticCache
 
 
 def as_json(fields: dict[str, Any]) -> None:
@@ -31,9 +31,15 @@ def line(on: Console, text: str, style: str | None = None) -> None:
     on.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
-def nothing(quiet: bool) -> int:
+def nothing(cache: RedisSemanticCache, quiet: bool) -> int:
+    """Say that nothing was found, and where there is something if this name has nothing at all."""
     if not quiet:
-        print("semcache: no such entry", file=sys.stderr)
+        names = cache.names()
+        says = "no such entry"
+        if cache.name not in names:
+            says = f'nothing is stored under the name "{cache.name}"; this Redis has '
+            says += f"some of: {', '.join(names)} (say which: --name)" if names else "of no name"
+        print(f"semcache: {says}", file=sys.stderr)
     return 1
 
 

@@ -22,10 +22,11 @@ def rm(where: Where, key: str | None, yes: bool, wanted: dict[str, Any]) -> int:
     """Say what would be removed, with all aliases; --yes removes it."""
     if bool(key) == bool(wanted):
         raise click.UsageError("rm takes either a KEY or filters, e.g. rm --text refund")
-    with where.opened() as cache, busy(cache.name):
-        entries = cache.remove(key, dry_run=not yes, **wanted)
-    if not entries:
-        return nothing(where.json)
+    with where.opened() as cache:
+        with busy(cache.name):
+            entries = cache.remove(key, dry_run=not yes, **wanted)
+        if not entries:
+            return nothing(cache, where.json)
     for one in entries if where.json else entries[:SHOWN]:
         listed(one, where.json)
     if not where.json:

@@ -25,6 +25,7 @@ HNSW_M = 16
 HNSW_EF_CONSTRUCTION = 200
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)*")
+_BELOW = re.compile(rf"({_NAME.pattern})::[0-9a-f]{{8}}:")
 
 
 def check_name(name: str) -> str:
@@ -35,6 +36,12 @@ def check_name(name: str) -> str:
             "them, at most 128 characters, e.g. name='support-bot'; for tenants use namespace="
         )
     return name
+
+
+def name_of(key: str) -> str | None:
+    """Return the name that an entry or an index belongs to by its key; None where it is neither."""
+    found = _BELOW.match(key)
+    return None if found is None else found[1]
 
 
 @dataclass(frozen=True)

@@ -121,6 +121,11 @@ class ByHand:
 
         return doctor(self._core)
 
+    def names(self) -> Flow[list[str]]:
+        from .names import names
+
+        return names(self._core)
+
     def explain(self, given: Any, model: Any, like: str | None) -> Flow[Explanation]:
         from . import explain
         from .held import strings

@@ -22,6 +22,7 @@ from ..entry.vector import BYTES_PER_NUMBER
 from ..errors import CacheUnavailableError
 from .admin import probe, scan, send, sentence
 from .lookup import Core
+from .names import names
 from .serve import CLOCK_SKEW
 from .switch import settings
 
@@ -51,7 +52,7 @@ def doctor(core: Core) -> Flow[list[Finding]]:
         counted = yield from _entries(core)
         findings.append((yield from _shared(core)))
         findings.append(_memory((yield from _ask("INFO")), counted))
-        findings.append(_stored(counted))
+        findings.append(_stored(counted, [] if counted.total else (yield from names(core))))
         findings += yield from _search(core, counted)
     except CacheUnavailableError as error:
         return [Finding("reachable", "problem", str(error))]
@@ -146,9 +147,12 @@ def _entries(core: Core) -> Flow[Counted]:
             return counted
 
 
-def _stored(counted: Counted) -> Finding:
+def _stored(counted: Counted, names: list[str]) -> Finding:
     if not counted.total:
-        return Finding("entries", "note", "none of this name")
+        says = "none of this name"
+        if names:
+            says += f"; this Redis has some of: {', '.join(names)}"
+        return Finding("entries", "note", says)
     models = len(counted.variants)
     of = "one embedding model" if models == 1 else f"{models} embedding models or vector types"
     share = 1 - counted.lasting / counted.total

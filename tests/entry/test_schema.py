@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_redis_semcache.entry.schema import IndexType, Schema, check_name, tag_id
+from langchain_redis_semcache.entry.schema import IndexType, Schema, check_name, name_of, tag_id
 from langchain_redis_semcache.entry.vector import VectorType
 from langchain_redis_semcache.errors import ConfigurationError
 from langchain_redis_semcache.question.digest import digest
@@ -46,6 +46,14 @@ def test_no_root_begins_another(one: str, two: str) -> None:
     assert second.key(SCOPE, "x").startswith(first.root) is (one == two)
     assert second.index(3).startswith(first.root) is (one == two)
     assert not set("*?[]\\^") & set(first.root)
+
+
+@given(names)
+def test_name_of(name: str) -> None:
+    """A name is read off what lies below it, and off nothing else."""
+    schema = Schema(name, "emb", "float32", "hnsw")
+    assert {name_of(schema.key(SCOPE, "x")), name_of(schema.index(3))} == {name}
+    assert {name_of(name), name_of(f"{name}::audit:x"), name_of(f"{name}:0a0a0a0a:x")} == {None}
 
 
 @given(nasty_text, nasty_text)
