@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from integration_tests.support import (
     Way,
     asked,
     denied,
-    eventually,
     only,
     soon,
     told,
@@ -127,26 +125,3 @@ def test_shell(
     (one,) = cache.entries()
     assert main(["show", *where, one.key]) == 0
     assert "served at least 1 x" in capsys.readouterr().out
-
-
-def test_tail(
-    cache: RedisSemanticCache, redis_url: str, name: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """`tail` says what was added since it looked, and nothing where nothing was."""
-    where = ["--redis-url", redis_url, "--name", name, "--every", "0.1", "--lines", "1"]
-    cache.lookup(asked(FRANCE), LLM)
-    cache.totals()
-    for more in ([], ["--json"]):
-        watching = threading.Thread(target=main, args=(["tail", *where, *more],))
-        watching.start()
-
-        def ends(watching: threading.Thread = watching) -> bool:
-            cache.lookup(asked(FRANCE), LLM)
-            cache.totals()
-            return not watching.is_alive()
-
-        assert eventually(ends, 60)
-        watching.join()
-    people, programs = capsys.readouterr().out.splitlines()
-    assert "identical 0, reworded 0; misses" in people
-    assert json.loads(programs)["misses"].keys() == {"no_candidate"}

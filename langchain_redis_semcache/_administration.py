@@ -96,19 +96,20 @@ class Administration(Switches, Transfers):
         return await self._drivers.arun(self._by_hand.remove(key, dry_run, **wanted))
 
     def recorded(
-        self, *, limit: int | None = None, before: str | None = None
+        self, *, limit: int | None = None, before: str | None = None, after: str | None = None
     ) -> Iterator[RecordedHit]:
         """Show the hits that were recorded (`recording=`), the last one first.
 
-        Of answers that are there no more none is shown; `before` is the id of one of them.
+        Of answers that are there no more none is shown. `before` is the id of one of them; with
+        `after` those that came later are shown as they came.
         """
-        return self._drivers.each(self._by_hand.recorded(limit, before))
+        return self._drivers.each(self._by_hand.recorded(limit, before, after))
 
     def arecorded(
-        self, *, limit: int | None = None, before: str | None = None
+        self, *, limit: int | None = None, before: str | None = None, after: str | None = None
     ) -> AsyncIterator[RecordedHit]:
         """Show what `recorded` shows: `async for hit in cache.arecorded()`."""
-        return self._drivers.aeach(self._by_hand.recorded(limit, before))
+        return self._drivers.aeach(self._by_hand.recorded(limit, before, after))
 
     def delete_entry(self, entry: str) -> bool:
         """Remove one entry by its key, as hits and `explain` name it; tell whether it was there."""

@@ -55,6 +55,7 @@ TESTED_ELSEWHERE = {
     "cli/printing.py": "what it prints: integration_tests/test_shell.py",
     "cli/removing.py": "what it removes: integration_tests/test_shell.py",
     "cli/switching.py": "what it changes: integration_tests/test_switch.py",
+    "cli/watching.py": "what it shows: integration_tests/test_tail.py",
     "errors.py": "three classes: tests/test_api.py",
     "flows/explanation.py": "a shape and its words: tests/flows/test_explain.py",
     "flows/asked.py": "shapes, nothing that decides",

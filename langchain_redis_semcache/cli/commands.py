@@ -19,7 +19,7 @@ COMMANDS = {
     "explain": ("explaining", "Say whether a question would be answered, and why."),
     "rm": ("removing", "Remove one entry, or all that every filter fits."),
     "stats": ("counting", "Show what all processes have counted."),
-    "tail": ("counting", "Say every few seconds what all processes did."),
+    "tail": ("watching", "Say what all processes do, and show recorded hits as they come."),
     "export": ("moving", "Write all entries to a file."),
     "import": ("moving", "Store the entries of a file."),
     "warm": ("moving", "Store answers before they are asked for."),

@@ -110,11 +110,11 @@ class ByHand:
         return health(self._core, seconds)
 
     def recorded(
-        self, limit: int | None, before: str | None
+        self, limit: int | None, before: str | None, after: str | None
     ) -> Iterator[Flow[Sequence[RecordedHit]]]:
         from .recorded import recorded
 
-        return recorded(self._core, check_limit(limit), before)
+        return recorded(self._core, check_limit(limit), before, after)
 
     def doctor(self) -> Flow[list[Finding]]:
         from .doctor import doctor

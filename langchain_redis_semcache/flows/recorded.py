@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,26 +25,34 @@ FEW = 100
 
 
 def recorded(
-    core: Core, limit: int | None, before: str | None
+    core: Core, limit: int | None, before: str | None, after: str | None
 ) -> Iterator[Flow[Sequence[RecordedHit]]]:
-    """Return flows to be run one after the other; each finds some hits, newest first."""
-    if before is not None and not (isinstance(before, str) and _ID.fullmatch(before)):
-        raise ConfigurationError(f"before must be the id of a recorded hit, not {before!r}")
-    walk = _Walk(before, math.inf if limit is None else limit)
+    """Return flows to be run one after the other; each finds some hits.
+
+    Newest first, or, of those that came after one, as they came.
+    """
+    for name, one in (("before", before), ("after", after)):
+        if one is not None and not (isinstance(one, str) and _ID.fullmatch(one)):
+            raise ConfigurationError(f"{name} must be the id of a recorded hit, not {one!r}")
+    if before is not None and after is not None:
+        raise ConfigurationError("give before or after, not both")
+    read = stored.newest if after is None else stored.oldest
+    walk = _Walk(read, before or after, math.inf if limit is None else limit)
     while walk.left > 0:
         yield walk.batch(core)
 
 
 @dataclass
 class _Walk:
-    """How far somebody has looked."""
+    """How far somebody has looked, and which way."""
 
-    before: str | None
+    read: Callable[[str, str | None, int], Command]
+    at: str | None
     left: float
 
     def batch(self, core: Core) -> Flow[Sequence[RecordedHit]]:
         root = core.settings.schema.root
-        (reply,) = yield from send([stored.newest(root, self.before, FEW)], ("wrongtype",))
+        (reply,) = yield from send([self.read(root, self.at, FEW)], ("wrongtype",))
         found = stored.items(reply)
         hits = yield from _still_there(core, found)
         hits = hits[: int(min(self.left, FEW))]
@@ -52,7 +60,7 @@ class _Walk:
         if len(found) < FEW:
             self.left = 0
         else:
-            self.before = found[-1][0]
+            self.at = found[-1][0]
         return hits
 
 

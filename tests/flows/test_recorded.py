@@ -26,8 +26,10 @@ def served(times: int = 1, **changes: Any) -> Lab:
     return lab
 
 
-def ids(lab: Lab, limit: int | None = None, before: str | None = None) -> list[str]:
-    flows = recorded(lab.core, limit, before)
+def ids(
+    lab: Lab, limit: int | None = None, before: str | None = None, after: str | None = None
+) -> list[str]:
+    flows = recorded(lab.core, limit, before, after)
     return [one.id for flow in flows for one in run(flow, lab.world)]
 
 
@@ -39,6 +41,9 @@ def test_in_pages() -> None:
     assert everything == sorted(everything, reverse=True)
     assert ids(lab, limit=120) == everything[:120]
     assert ids(lab, limit=3, before=everything[9]) == everything[10:13]
+    assert ids(lab, after=everything[-1]) == everything[-2::-1]
+    assert ids(lab, limit=2, after=everything[120]) == [everything[119], everything[118]]
+    assert ids(lab, after=everything[0]) == []
 
 
 def test_overwritten() -> None:
@@ -104,14 +109,17 @@ def test_forged() -> None:
 @pytest.mark.parametrize("before", ["", "x", "1", "(1-0", 5])
 def test_no_id(before: Any) -> None:
     """What is no id is refused."""
-    with pytest.raises(ConfigurationError, match="id of a recorded hit"):
-        next(recorded(Lab().core, None, before))
+    for given in ((before, None), (None, before)):
+        with pytest.raises(ConfigurationError, match="id of a recorded hit"):
+            next(recorded(Lab().core, None, *given))
+    with pytest.raises(ConfigurationError, match="not both"):
+        next(recorded(Lab().core, None, "1-0", "1-0"))
 
 
 def test_nothing() -> None:
     """Where nothing was recorded, or something else has that key, there is nothing to show."""
     assert ids(Lab()) == []
-    flow = next(recorded(Lab().core, None, None))
+    flow = next(recorded(Lab().core, None, None, None))
     assert run(flow, script([ErrorReply("WRONGTYPE", "WRONGTYPE x")])) == []
     with pytest.raises(CacheUnavailableError):
-        run(next(recorded(Lab().core, None, None)), script(RedisUnavailableError("Boom")))
+        run(next(recorded(Lab().core, None, None, None)), script(RedisUnavailableError("Boom")))

@@ -19,7 +19,7 @@ ALL = Recording(share=1.0)
 
 
 def hits(lab: Lab) -> list[RecordedHit]:
-    return [one for flow in recorded(lab.core, None, None) for one in run(flow, lab.world)]
+    return [one for flow in recorded(lab.core, None, None, None) for one in run(flow, lab.world)]
 
 
 @pytest.mark.parametrize("signer", [None, Signer("0123456789abcdef")])
