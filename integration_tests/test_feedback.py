@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,7 +22,8 @@ from integration_tests.support import (
     only,
     soon,
 )
-from langchain_redis_semcache import DistancePolicy, RedisSemanticCache, Verified
+from langchain_redis_semcache import DistancePolicy, Recording, RedisSemanticCache, Verified
+from langchain_redis_semcache.calibrate import load_pairs
 from langchain_redis_semcache.events import Event, Feedback
 from langchain_redis_semcache.models import cached
 
@@ -75,8 +77,32 @@ async def test_up(do: Way, cache: RedisSemanticCache, model: Parrot, events: lis
     assert (await do(model.invoke, FRANCE)).text == answer.text
 
 
+@pytest.mark.parametrize("right", [True, False])
+async def test_labels(
+    do: Way, make_cache: MakeCache, model: Parrot, tmp_path: Path, right: bool
+) -> None:
+    """A verdict on a reworded question's answer, or on a recorded hit, is one for `calibrate`."""
+    model.cache = cache = make_cache(recording=Recording(share=1))
+    stored = await do(model.invoke, FRANCE)
+    for number in (1, 2):
+        labels = tmp_path / f"{number}.jsonl"
+        served = await do(model.invoke, FRANCE_REWORDED)
+        assert served.text == stored.text
+
+        async def recorded(cache: RedisSemanticCache = cache) -> bool:
+            return any([hit.asked == FRANCE_REWORDED async for hit in cache.arecorded()])
+
+        assert await soon(recorded)
+        given = served if number == 1 else next(cache.recorded())
+        asked = FRANCE_REWORDED if number == 1 else None
+        assert await do(cache.feedback, given, right=right, asked=asked, labels=labels)
+        ((*pair,),) = load_pairs(labels)
+        assert pair == [FRANCE, FRANCE_REWORDED, right]
+        stored = await do(model.invoke, FRANCE)  # anew, where it was wrong
+
+
 async def test_one_restricted_user_can(
-    do: Way, make_cache: MakeCache, scratch: Any, model: Parrot
+    do: Way, make_cache: MakeCache, scratch: Any, model: Parrot, tmp_path: Path
 ) -> None:
     """The application's user of docs/operations.md needs no further rights for it."""
     rights = "+hmget +hset +unlink +pexpire +multi +exec +eval +ft.search +ft.aggregate +ft.create"
@@ -86,7 +112,8 @@ async def test_one_restricted_user_can(
     url = scratch.url.replace("redis://", "redis://app:secret@")
     model.cache = cache = make_cache(redis_url=url, name="app")
     answer = await do(model.invoke, FRANCE)
-    assert await do(cache.feedback, answer, right=True)
+    labels = tmp_path / "labels.jsonl"
+    assert await do(cache.feedback, answer, right=True, asked=FRANCE_REWORDED, labels=labels)
     assert await do(cache.feedback, answer, right=False)
     assert not await do(cache.feedback, answer, right=False)
 

@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from langchain_core.messages import BaseMessage
 
     from ._reporter import Reporter
     from .driver.drivers import Drivers
+    from .entry.recorded import RecordedHit
     from .events import Event
     from .flows.by_hand import ByHand
     from .flows.explain import Explanation
@@ -41,17 +44,32 @@ class Insight:
         with self._reporter.muted():
             return await self._drivers.arun(flow, glance=True)
 
-    def feedback(self, answer: BaseMessage | Event | str, *, right: bool) -> bool:
+    def feedback(
+        self,
+        answer: BaseMessage | Event | RecordedHit | str,
+        *,
+        right: bool,
+        asked: str | None = None,
+        labels: str | PathLike[str] | None = None,
+    ) -> bool:
         """Remove a wrong answer, with its aliases, or count that it is right.
 
-        Takes a message as it was served or stored, the event that said so, or the entry's key, and
-        tells whether there was such an entry.
+        Takes a message as it was served or stored, the event that said so, a recorded hit, or the
+        entry's key, and tells whether there was such an entry. With `labels`, a file, the verdict
+        on the question `asked` (a recorded hit knows it) is added for `semcache calibrate`.
         """
-        return self._drivers.run(self._by_hand.feedback(answer, right))
+        return self._drivers.run(self._by_hand.feedback(answer, right, asked, labels))
 
-    async def afeedback(self, answer: BaseMessage | Event | str, *, right: bool) -> bool:
+    async def afeedback(
+        self,
+        answer: BaseMessage | Event | RecordedHit | str,
+        *,
+        right: bool,
+        asked: str | None = None,
+        labels: str | PathLike[str] | None = None,
+    ) -> bool:
         """Do what `feedback` does."""
-        return await self._drivers.arun(self._by_hand.feedback(answer, right))
+        return await self._drivers.arun(self._by_hand.feedback(answer, right, asked, labels))
 
     def health(self) -> Health:
         """Ask Redis whether it answers: one round trip, within `Limits.redis`; never raises."""

@@ -6,11 +6,10 @@ owner's eyes, since it holds questions and answers.
 
 from __future__ import annotations
 
-import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .._labels import add_label, label_file
 from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -21,10 +20,8 @@ class Verdicts:
     """Labels in a file, the ones of earlier sessions included."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = label_file(path)
         self._given: dict[tuple[str, str], bool] = {}
-        if path.suffix != ".jsonl":
-            raise ConfigurationError(f"labels are lines of JSON: {path} must end in .jsonl")
         if path.exists() and path.stat().st_size:
             from ..calibrate import load_pairs
 
@@ -40,12 +37,4 @@ class Verdicts:
     def add(self, hit: RecordedHit, right: bool) -> None:
         """Note whether the stored answer was right for what was asked."""
         self._given[hit.stored, hit.asked] = right
-        if hit.stored == hit.asked or not hit.stored.strip() or not hit.asked.strip():
-            return  # says nothing of distances
-        label = {"q1": hit.stored, "q2": hit.asked, "label": int(right), "answer": hit.answer}
-        try:
-            file = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            with open(file, "a", encoding="utf-8") as lines:
-                lines.write(json.dumps(label) + "\n")
-        except OSError as error:
-            raise ConfigurationError(f"{self._path} cannot be written: {error.strerror}") from None
+        add_label(self._path, hit.stored, hit.asked, right, hit.answer)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from typing_extensions import Unpack
@@ -99,10 +100,12 @@ class ByHand:
 
     # Few ask for these: they are imported then.
 
-    def feedback(self, answer: Any, right: bool) -> Flow[bool]:
+    def feedback(
+        self, answer: Any, right: bool, asked: str | None, labels: str | PathLike[str] | None
+    ) -> Flow[bool]:
         from .feedback import feedback
 
-        return feedback(self._core, answer, right)
+        return feedback(self._core, answer, right, asked, labels)
 
     def health(self, seconds: float) -> Flow[Health]:
         from .health import health

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.outputs import ChatGeneration
 
-from langchain_redis_semcache import ConfigurationError
+from langchain_redis_semcache import ConfigurationError, RecordedHit
+from langchain_redis_semcache.calibrate import load_pairs
 from langchain_redis_semcache.events import Failed, Feedback, Hit, Miss
 from langchain_redis_semcache.flows.feedback import feedback
 from tests.lab import AGAIN, ASKED, Lab, run, stocked
+
+QUESTION = "Capital of France?"
 
 
 def said(lab: Lab, given: Any, right: Any) -> bool:
@@ -110,3 +115,61 @@ def test_another_wording() -> None:
     served = lab.lookup(AGAIN)[0].message
     assert said(lab, served, right=False)
     assert lab.lookup(ASKED) is None
+
+
+def labelled(
+    lab: Lab, given: Any, path: Path, asked: str | None = None, right: bool = False
+) -> Any:
+    found = run(feedback(lab.core, given, right, asked, path), lab.world)
+    return found, [
+        json.loads(line) for line in path.read_text().splitlines()
+    ] if path.exists() else []
+
+
+@pytest.mark.parametrize("right", [True, False])
+@pytest.mark.parametrize("kind", ["message", "generation", "event", "key"])
+def test_a_label(kind: str, right: bool, tmp_path: Path) -> None:
+    """A verdict on a reworded question is a label as well, and reaches the entry as ever."""
+    lab = stocked(mark_hits=True)
+    (entry,) = lab.world.hashes
+    path = tmp_path / "labels.jsonl"
+    found, lines = labelled(lab, named(entry, kind), path, "And of France?", right)
+    assert found
+    assert (entry in lab.world.hashes) is right
+    assert lab.events == [Feedback(entry, right)]
+    (pair,) = load_pairs(path)
+    assert tuple(pair) == (lines[0]["q1"], "And of France?", right)
+    assert lines[0]["q1"] == QUESTION
+    assert lines[0]["answer"] == "Paris."
+
+
+def test_a_recorded_hit(tmp_path: Path) -> None:
+    """A recorded hit knows what was asked."""
+    lab = stocked()
+    (entry,) = lab.world.hashes
+    hit = RecordedHit("1-0", "asked?", "stored?", "So.", 0.1, "semantic", entry, "m", 1.0)
+    found, lines = labelled(lab, hit, tmp_path / "labels.jsonl")
+    assert (found, lab.world.hashes) == (True, {})
+    assert lines == [{"q1": "stored?", "q2": "asked?", "label": 0, "answer": "So."}]
+
+
+def test_no_label(tmp_path: Path) -> None:
+    """Of an answer to the very question, and of what is there no more, there is no label."""
+    lab = stocked()
+    (entry,) = lab.world.hashes
+    path = tmp_path / "labels.jsonl"
+    assert labelled(lab, entry, path, QUESTION) == (True, [])
+    assert labelled(lab, entry, path, "And of France?") == (False, [])
+
+
+@pytest.mark.parametrize(
+    ("name", "asked", "says"),
+    [("labels.csv", "a", "must end in .jsonl"), ("labels.jsonl", None, "asked=question")],
+)
+def test_half_a_label(name: str, asked: str | None, says: str, tmp_path: Path) -> None:
+    """What can be no label is refused before anything is done."""
+    lab = stocked()
+    (entry,) = lab.world.hashes
+    with pytest.raises(ConfigurationError, match=says):
+        labelled(lab, entry, tmp_path / name, asked)
+    assert lab.world.requests == []
