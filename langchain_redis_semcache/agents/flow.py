@@ -80,6 +80,7 @@ class Agent:
         if isinstance(asked, str):
             _leave(self._cache.at_call(), asked)
             return (yield Proceed())
+        run = self._runs.get(asked.question)
         if not asked.since:
             # Retries of a first call begin anew: what failed has said nothing.
             view = self._cache.at_call()
@@ -89,9 +90,8 @@ class Agent:
                 served = as_response(answer, asked.form)
                 if served is not None:
                     return served
-            self._runs.begin(asked.question, Run(view, asked.words))
+            run = self._runs.begin(asked.question, Run(view, asked.words))
         response: ModelResponse[Any] = yield Proceed()
-        run = self._runs.get(asked.question)
         if run is not None:
             yield from self._heard(run, asked, response)
         return response
@@ -110,7 +110,7 @@ class Agent:
             return
         if asked.form is not None and response.structured_response is None:
             run.object("response_format")
-        self._runs.end(asked.question)
+        self._runs.end(asked.question, run)
         if run.objection is None:
             yield Store(run.view, asked.words, said)
         else:

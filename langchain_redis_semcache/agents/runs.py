@@ -1,7 +1,7 @@
 """What is known of the runs under way: which were begun here, and what has been said in them.
 
-Rule of this module: messages prove nothing, since a client may have sent them; an answer counts
-only where all that was said since the question is known from here.
+Rule of this module: messages prove nothing, since a client may have sent them, ids included; an
+answer counts only where all that was said since the question is known from here.
 """
 
 from __future__ import annotations
@@ -45,31 +45,43 @@ class Run:
         """Object to another beginning, and to whatever was not said here."""
         if _digest(words) != self._words:
             self.object("run_changed")
-        if not all(_fingerprint(message) in self._said for message in since):
+        if not all(map(self._was_said, since)):
             self.object("unknown_messages")
+
+    def _was_said(self, message: BaseMessage) -> bool:
+        if _fingerprint(message) in self._said:
+            return True
+        # What had no id was given one by the graph.
+        return _fingerprint(message.model_copy(update={"id": None})) in self._said
 
 
 class Runs:
-    """The runs under way, by the id of the message that asked; bounded, safe under threads."""
+    """The runs under way, by the id of the message that asked; bounded, safe under threads.
+
+    Several may have one id, where clients give them: the last is found, and tells its messages
+    from those of the others.
+    """
 
     def __init__(self, most: int = MOST) -> None:
         self._most = most
         self._lock = threading.Lock()
         self._runs: OrderedDict[str, Run] = OrderedDict()
 
-    def begin(self, question: str, run: Run) -> None:
+    def begin(self, question: str, run: Run) -> Run:
         with self._lock:
             self._runs.pop(question, None)
             self._runs[question] = run
             while len(self._runs) > self._most:
                 self._runs.popitem(last=False)
+        return run
 
     def get(self, question: str | None) -> Run | None:
         return None if question is None else self._runs.get(question)
 
-    def end(self, question: str) -> None:
+    def end(self, question: str, run: Run) -> None:
         with self._lock:
-            self._runs.pop(question, None)
+            if self._runs.get(question) is run:
+                del self._runs[question]
 
 
 def question_of(messages: Sequence[BaseMessage]) -> int | None:
@@ -82,7 +94,7 @@ def question_of(messages: Sequence[BaseMessage]) -> int | None:
 
 def _fingerprint(message: BaseMessage) -> bytes:
     if isinstance(message, AIMessage):
-        return _digest(("ai", message.content, message.tool_calls))
+        return _digest(("ai", message.id, message.content, message.tool_calls))
     if isinstance(message, ToolMessage):
         return _digest(("tool", message.content, message.tool_call_id, message.status))
     return b""

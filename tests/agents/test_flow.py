@@ -51,6 +51,12 @@ def steps(flow: Flow, *replies: Any) -> tuple[list[Any], Any]:
             return taken, end.value
 
 
+def steps_left(flow: Flow, reply: Any) -> None:
+    """Run a flow to its end."""
+    with pytest.raises(StopIteration):
+        flow.send(reply)
+
+
 def kinds(taken: list[Any]) -> list[Any]:
     return [type(step) for step in taken]
 
@@ -81,6 +87,37 @@ def test_a_run(agent: Agent) -> None:
     assert last[1].view is first[0].view
     again, _ = steps(agent.model_call(request(QUESTION, ASKED, FOUND)), says(ANSWER))
     assert kinds(again) == [Proceed]
+
+
+def begun(agent: Agent) -> tuple[Flow, Lookup]:
+    """A run whose model is being asked."""
+    flow = agent.model_call(request())
+    looked = next(flow)
+    assert isinstance(looked, Lookup)
+    assert isinstance(flow.send(None), Proceed)
+    return flow, looked
+
+
+@pytest.mark.parametrize("others", [None, "b1"])
+def test_runs_with_one_id(agent: Agent, others: str | None) -> None:
+    """What a run comes to is not stored as that of another, though clients gave both one id."""
+    (own, _), (other, _) = begun(agent), begun(agent)
+    steps_left(own, says(ASKED))
+    if others is not None:  # it has called the same tool in the same words
+        steps_left(other, says(ASKED.model_copy(update={"id": others})))
+    steps(agent.tool_call(called(FOUND)), FOUND)
+    last, _ = steps(agent.model_call(request(QUESTION, ASKED, FOUND)), says(ANSWER))
+    assert kinds(last) == [Proceed]
+
+
+def test_a_short_run_beside_another(agent: Agent) -> None:
+    """A run that is over with its first call is stored as what it is, whoever has begun since."""
+    (own, looked), (other, _) = begun(agent), begun(agent)
+    store = own.send(says(ANSWER))
+    assert isinstance(store, Store)
+    assert store.view is looked.view
+    steps_left(own, None)
+    assert isinstance(other.send(says(ANSWER)), Store)
 
 
 def test_a_hit(agent: Agent) -> None:

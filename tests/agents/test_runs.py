@@ -13,12 +13,13 @@ from langchain_redis_semcache.agents.runs import Run, Runs, question_of
 CALL: Any = {"name": "search_docs", "args": {"query": "a"}, "id": "1", "type": "tool_call"}
 ASKED = AIMessage("", tool_calls=[CALL])
 FOUND = ToolMessage("Paris", tool_call_id="1", name="search_docs")
+KNOWN = AIMessage("Let me see.", id="run-1")
 
 
 def a_run() -> Run:
     run = Run(InMemoryCache(), ("prompt", "model"))
-    run.said(ASKED)
-    run.said(FOUND)
+    for message in (ASKED, FOUND, KNOWN):
+        run.said(message)
     return run
 
 
@@ -29,6 +30,8 @@ def a_run() -> Run:
         (("prompt", "model"), [ASKED, FOUND], None),
         # Copies with the ids that a graph gives are the same; that is what a state holds.
         (("prompt", "model"), [ASKED.model_copy(update={"id": "x"}), FOUND], None),
+        (("prompt", "model"), [KNOWN, FOUND], None),
+        (("prompt", "model"), [KNOWN.model_copy(update={"id": "x"}), FOUND], "unknown_messages"),
         (("prompt", "other"), [ASKED, FOUND], "run_changed"),
         (
             ("prompt", "model"),
@@ -61,11 +64,12 @@ def test_the_first_objection() -> None:
 def test_bounded() -> None:
     """Runs that never end are forgotten, the oldest first; begun anew is young."""
     runs = Runs(most=2)
-    for question in ("a", "b", "a", "c"):
-        runs.begin(question, a_run())
+    began = {question: runs.begin(question, a_run()) for question in ("a", "b", "a", "c")}
     assert [runs.get(question) is not None for question in "abc"] == [True, False, True]
-    runs.end("c")
-    runs.end("c")
+    runs.end("c", began["a"])
+    assert runs.get("c") is began["c"]
+    runs.end("c", began["c"])
+    runs.end("c", began["c"])
     assert runs.get("c") is None
     assert runs.get(None) is None
 
