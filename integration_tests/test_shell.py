@@ -90,6 +90,16 @@ def test_ls(shell: Shell, filled: RedisSemanticCache) -> None:
     assert len(shell.json("ls", "--namespace", "acme")) == 1
 
 
+def test_where_the_environment_says(
+    shell: Shell, filled: RedisSemanticCache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --redis-url the server is that of $REDIS_URL, as for the application."""
+    monkeypatch.setenv("REDIS_URL", shell.url)
+    assert main(["ls", "--name", shell.name]) == 0
+    monkeypatch.setenv("REDIS_URL", "redis://127.0.0.1:1")
+    assert main(["ls", "--name", shell.name]) == 1
+
+
 def test_nothing_found(shell: Shell, filled: RedisSemanticCache) -> None:
     """Where nothing is found the exit code is 1."""
     for arguments in (["ls", "--older", "7d"], ["show", "x"], ["rm", "--text", "nothing"]):
