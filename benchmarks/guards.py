@@ -36,6 +36,8 @@ from langchain_redis_semcache.guards import DEFAULT_GUARDS, Guard, objection
 HERE = Path(__file__).parent
 SETS = ("gsm_plus", "mqp", "qqp", "gptcache_mock")
 STREAMS = ("banking77_stream", "clinc150_stream")
+THRESHOLDS = (0.05, 0.10, 0.15, 0.20)
+"""What is said of each set in docs/quality.md, guards on."""
 Embed = Callable[[list[str]], Any]
 
 
@@ -138,6 +140,15 @@ def hits(served: list[Served], threshold: float, guards: Mapping[str, Guard]) ->
     return sum(accepted), len(accepted) - sum(accepted)
 
 
+def at_all(served: list[Served]) -> Iterator[tuple[str, int, int]]:
+    """Count right and wrong answers at each threshold, with all guards, each asked once."""
+    near = [s for s in served if s.distance <= THRESHOLDS[-1]]
+    far = [s.distance + objection(s.asked, s.cached, DEFAULT_GUARDS)[0] for s in near]
+    for threshold in THRESHOLDS:
+        accepted = [s.right for s, distance in zip(near, far, strict=True) if distance <= threshold]
+        yield f"{threshold:g}", sum(accepted), len(accepted) - sum(accepted)
+
+
 def measure(served: list[Served], threshold: float) -> dict[str, Any]:
     right, wrong = hits(served, threshold, {})
     kept_right, kept_wrong = hits(served, threshold, DEFAULT_GUARDS)
@@ -159,6 +170,7 @@ def measure(served: list[Served], threshold: float) -> dict[str, Any]:
         "plain": summary(right, wrong),
         "guarded": summary(kept_right, kept_wrong),
         "right_kept": round(kept_right / max(1, right), 4),
+        "at": {name: summary(*counts) for name, *counts in at_all(served)},
         "removed_by_each_alone": removed,
     }
 

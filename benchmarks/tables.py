@@ -1,4 +1,4 @@
-"""Write the tables of docs/benchmarks.md and of the README from the result files.
+"""Write the tables of docs/*.md and of the README from the result files.
 
     python benchmarks/tables.py
 
@@ -271,6 +271,89 @@ def readme() -> str:
     return table([head, "this package", *PEERS], rows) + note
 
 
+NAMES = {
+    "gsm_plus": "arithmetic, one number or operation changed",
+    "mqp": "medical, each with a deliberate look-alike",
+    "qqp": "everyday, noisy labels",
+    "gptcache_mock": "paraphrases only",
+    "hard_pairs/all": "300 hand-written hard pairs in ten domains",
+}
+COLUMNS = {
+    "mqp": "medical rewrites",
+    "gsm_plus": "arithmetic",
+    "gptcache_mock": "paraphrases",
+    "banking77_stream": "banking stream",
+    "clinc150_stream": "assistant stream",
+    "qqp": "everyday, noisy labels",
+}
+EMBEDDERS = {"minilm": ("all-MiniLM-L6-v2", "0.15"), "wordllama": ("WordLlama (`local`)", "0.1")}
+"""Their names, and the thresholds by default."""
+
+
+def guarded() -> str:
+    rows = []
+    for name, said in NAMES.items():
+        found = load("guards")["models"]["minilm"][name]
+        plain, kept = found["plain"], found["guarded"]
+        cells = [f"{plain[of]:.3f} -> {kept[of]:.3f}" for of in ("precision", "hit_rate")]
+        rows.append([said, *cells, f"{found['right_kept']:.2f}"])
+    return table(["questions", "precision", "hit rate", "right hits kept"], rows)
+
+
+def thresholds() -> str:
+    data, rows = load("guards")["models"], []
+    for model, (said, default) in EMBEDDERS.items():
+        for threshold in data[model]["mqp"]["at"]:
+            found = [data[model][name]["at"][threshold] for name in COLUMNS]
+            shown = f"{float(threshold):.2f}"
+            cells = [f"{100 * f['hit_rate']:.1f} / {100 * f['precision']:.1f}" for f in found]
+            rows.append([said, f"**{shown}**" if threshold == default else shown, *cells])
+            said = ""
+    asked = [f"{said} ({data['minilm'][name]['asked']:,})" for name, said in COLUMNS.items()]
+    return table(["model", "threshold", *asked], rows)
+
+
+def judged() -> str:
+    """Return what neighbours that agree and a verifier add, beside the default threshold."""
+    data, rows = load("agreement")["models"], []
+    for model, (said, default) in EMBEDDERS.items():
+        for name, asked in COLUMNS.items():
+            runs = data[model][name.removesuffix("_stream")]
+            cells = []
+            for wanted in (
+                {"static": float(default)},
+                {"near": 0.1, "up_to": 0.3, "witnesses": 3},
+                {"verifier": "0.08 to 0.3"},
+            ):
+                run = next(run for run in runs if wanted.items() <= run.items())
+                cells.append(f"{100 * run['right']:.1f} / {100 * run['precision']:.1f}")
+                if "static" not in wanted:
+                    cells.append(f"{1000 * run['comparisons']:.0f}")
+            rows.append([said.removesuffix(" (`local`)"), asked, *cells])
+    header = ["model", "questions", "threshold", "`Agreement`", "calls", "verifier", "calls"]
+    return table(header, rows)
+
+
+def audited() -> str:
+    data, rows = load("audit")["streams"], []
+    for model, (said, _) in {"minilm": ("MiniLM", ""), "wordllama": ("WordLlama", "")}.items():
+        for stream in ("banking77", "clinc150"):
+            first = f"{said}, {stream}"
+            for bound, runs in data[f"{stream} {model}"].items():
+                run = runs[0]
+                error = f"{run['error_rate']:.2%}" if run["hit_rate"] else "-"
+                shares = [f"{run[of]:.1%}" for of in ("hit_rate", "static_hit_rate", "audited")]
+                cells = [first, f"{float(bound):.0%}", error, *shares]
+                rows.append([cell.replace("%", " %") for cell in cells])
+                first = ""
+    header = ["embeddings, stream", "bound", "error", "hits"]
+    return table([*header, "best static threshold in hindsight", "audits"], rows)
+
+
+PAGES: tuple[tuple[str, Callable[[], str]], ...] = (
+    *(("quality", render) for render in (thresholds, judged)),
+    *(("audit", render) for render in (guarded, audited)),
+)
 DOCS: tuple[Callable[[], str], ...] = (
     *(setting, floor, peers, counts, scopes, widths, throughput, memory, precision, client),
     *(chat, scale, targets),
@@ -285,8 +368,8 @@ def fill(page: Path, name: str, render: Callable[[], str]) -> None:
         return
     try:
         content = render()
-    except FileNotFoundError:
-        print(f"{page.name}: no results for {name}")
+    except (FileNotFoundError, KeyError) as error:  # of a part that was not measured yet
+        print(f"{page.name}: no results for {name} ({error})")
         return
     page.write_text(pattern.sub(lambda m: f"{m[1]}{content}\n{m[2]}", text))
 
@@ -294,6 +377,8 @@ def fill(page: Path, name: str, render: Callable[[], str]) -> None:
 def main() -> None:
     for render in DOCS:
         fill(HERE.parent / "docs" / "benchmarks.md", render.__name__, render)
+    for page, render in PAGES:
+        fill(HERE.parent / "docs" / f"{page}.md", render.__name__, render)
     fill(HERE.parent / "README.md", "table", readme)
 
 
