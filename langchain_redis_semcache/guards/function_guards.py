@@ -169,14 +169,17 @@ def _phrases(name: str, language: str) -> frozenset[str]:
 
 def _units(text: Text, name: str) -> frozenset[str]:
     """The words of a text, where the phrases of a list count as one; "." stands for both ends."""
-    return frozenset(joined([".", *text.tokens, "."], phrases(name, text.lexicon.language)))
+    known = phrases(name, text.lexicon.language)
+    tokens = [".", *text.tokens, "."]
+    return frozenset(tokens if known.keys().isdisjoint(tokens) else joined(tokens, known))
 
 
 def senses(text: Text, name: str) -> Senses:
     known = _senses(name, text.lexicon.language)
-    units = _units(text, name)
+    units = _units(text, name) & known.keys()
     found: dict[str, set[int]] = {}
-    for unit in [unit for unit in known if unit in units]:
+    # In the order of the list: the first of its classes is what a question asks for.
+    for unit in sorted(units, key=_places(name, text.lexicon.language).__getitem__):
         for kind, sense in known[unit]:
             found.setdefault(kind, set()).add(sense)
     return {kind: frozenset(numbers) for kind, numbers in found.items()}
@@ -194,3 +197,8 @@ def _senses(name: str, language: str) -> dict[str, list[tuple[str, int]]]:
             else:
                 found.setdefault(entry, []).append((kind, sense))
     return found
+
+
+@cache
+def _places(name: str, language: str) -> dict[str, int]:
+    return {entry: place for place, entry in enumerate(_senses(name, language))}

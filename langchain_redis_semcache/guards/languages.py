@@ -21,7 +21,10 @@ def language_of(words: frozenset[str]) -> str:
     scripts = scripts_of("".join(words))
     if "han" in scripts and scripts.isdisjoint(("kana", "hangul")):
         return _CHINESE
-    counts = {language: _frequent(words, language) for language in languages()}
+    counts = dict.fromkeys(languages(), 0)
+    for word in words:
+        for language, weight in _weights().get(word, ()):
+            counts[language] += weight
     most = max(counts.values())
     if most <= max(1, counts[DEFAULT_LANGUAGE]):
         return DEFAULT_LANGUAGE
@@ -46,9 +49,15 @@ def _listed(language: str) -> tuple[frozenset[str], tuple[str, ...]]:
     return whole, tuple(word[:-1] for word in words if word.endswith("*"))
 
 
-def _frequent(words: frozenset[str], language: str) -> int:
-    """How many words are frequent in a language; those that no other language has count thrice."""
-    return len(words & frequent(language)) + 2 * len(words & telling(language))
+@cache
+def _weights() -> dict[str, list[tuple[str, int]]]:
+    """What a word that is frequent counts for its languages: thrice where no other one has it."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    for language in languages():
+        for word in frequent(language):
+            weight = 3 if word in telling(language) else 1
+            found.setdefault(word, []).append((language, weight))
+    return found
 
 
 def segmented(tokens: list[str], language: str) -> list[str]:

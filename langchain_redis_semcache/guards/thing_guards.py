@@ -15,7 +15,7 @@ from typing import NamedTuple
 from .continued import continued
 from .lexicon import DEFAULT_LANGUAGE, lexicon
 from .quantities import units
-from .reading import FREE, VETO, Text, pair, read
+from .reading import FREE, VETO, Text, pair
 
 __all__ = ["dates", "identifiers", "names", "quotes"]
 
@@ -103,7 +103,7 @@ def identifiers(asked: str, cached: str, /) -> float:
     /etc/hosts, and single letters: plan A / plan B, vitamin C / vitamin D.
     """
     # A letter at the beginning is an article or a pronoun.
-    letters = _LETTER.findall(asked) if read(asked).capitals else []
+    letters = _LETTER.findall(asked) if pair(asked, cached)[0].capitals else []
     others = _LETTER.findall(cached) if letters else []
     if others and set(letters) != set(others):
         return VETO

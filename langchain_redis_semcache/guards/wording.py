@@ -47,12 +47,16 @@ def gap(a: Text, b: Text) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
     return start, left[start : len(left) - tail], right[start : len(right) - tail]
 
 
+_ENDINGS = ("ing", "ies", "es", "ed", "ly", "s", "e", "y")
+
+
 def stem(word: str) -> str:
     """Cut the commonest endings, so that "rises" meets "rising"; the result is no word."""
-    for ending in ("ing", "ies", "es", "ed", "ly", "s", "e", "y"):
-        if word.endswith(ending) and len(word) - len(ending) >= 3:
-            word = word[: -len(ending)]
-            break
+    if word.endswith(_ENDINGS):  # most words have none of them
+        for ending in _ENDINGS:
+            if word.endswith(ending) and len(word) - len(ending) >= 3:
+                word = word[: -len(ending)]
+                break
     return word[:-1] if len(word) > 3 and word[-1] == word[-2] else word
 
 
