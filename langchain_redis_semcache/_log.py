@@ -57,7 +57,7 @@ class Log:
         self._clock = clock
         self._sentences = sentences or {}
         """What to do, by the error of a `Failed` event."""
-        self._failing: dict[str, float] = {}
+        self.failing: dict[str, float] = {}
         """When it last failed, by stage."""
 
     def __call__(self, event: Event, /) -> None:
@@ -86,10 +86,10 @@ class Log:
         # Consequences of a failure that was reported: a suspension, and that nothing can be
         # stored where nothing can be reached. Too much at once is nobody's failure.
         apart = ("suspended", "overloaded", "ClientOfAnotherLoop", "UNREACHED")
-        known = event.error in apart or (event.stage == "store" and "redis" in self._failing)
-        new = event.stage not in self._failing and not known
-        if new or event.stage in self._failing:
-            self._failing[event.stage] = self._clock()
+        known = event.error in apart or (event.stage == "store" and "redis" in self.failing)
+        new = event.stage not in self.failing and not known
+        if new or event.stage in self.failing:
+            self.failing[event.stage] = self._clock()
         self._say(
             logging.WARNING if new else logging.DEBUG,
             event,
@@ -109,15 +109,12 @@ class Log:
         extra |= {f"semcache_{one.name}": getattr(event, one.name) for one in fields(event)}
         _LOGGER.log(level, "semcache %s: " + sentence, self._name, *arguments, extra=extra)
 
-    def is_failing(self, stage: str) -> bool:
-        return stage in self._failing
-
     def recovered(self, stage: str) -> None:
         """Say once that what had failed works again."""
-        failed = self._failing.get(stage)
+        failed = self.failing.get(stage)
         if failed is None or (stage in _BY_CALL and self._clock() - failed < QUIET_SECONDS):
             return
-        if self._failing.pop(stage, None) is not None:  # no other thread was faster
+        if self.failing.pop(stage, None) is not None:  # no other thread was faster
             _LOGGER.info(
                 "semcache %s: %s works again",
                 self._name,

@@ -51,6 +51,7 @@ class Reporter:
     ) -> None:
         self._name = name
         self._log = Log(name, sentences=sentences)
+        self._failing = self._log.failing  # asked several times per call
         own = [one.of(name) if isinstance(one, Observer) else one for one in listeners]
         self._listeners = (self._log, *own)
         self._observers = [one for one in own if isinstance(one, Observer)]
@@ -134,7 +135,7 @@ class Reporter:
 
         Of a cluster one shard may work while another does not: it is over when all do.
         """
-        if self._log.is_failing(stage) and self.works(stage):
+        if stage in self._failing and self.works(stage):
             self._log.recovered(stage)
 
     def spent(self, subject: Literal["embedding", "redis"], seconds: float) -> None:

@@ -82,16 +82,23 @@ def _zero(value: Any) -> Any:
     return value
 
 
-def tokens(generations: Sequence[Generation]) -> dict[str, int]:
-    """Return what the model had counted: several answers to one question have one count."""
+def tokens(generations: Sequence[Generation]) -> tuple[int, int]:
+    """Return what the model had counted, in and out; 0 where it had not.
+
+    Several answers to one question have one count.
+    """
     message = getattr(generations[0], "message", None) if generations else None
     if message is None:
-        return {}
+        return 0, 0
     usage: object = getattr(message, _COUNTED, None)
-    original = (mark_of(message.response_metadata) or {}).get(USAGE)
+    mark = mark_of(message.response_metadata)
+    original = None if mark is None else mark.get(USAGE)
     if isinstance(original, dict):  # the message itself is to report none
         usage = original.get(_COUNTED)
     if not isinstance(usage, dict):
-        return {}
-    counted = {name: usage.get(name) for name in ("input_tokens", "output_tokens")}
-    return {name: count for name, count in counted.items() if isinstance(count, int) and count > 0}
+        return 0, 0
+    return _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+
+
+def _count(count: object) -> int:
+    return count if isinstance(count, int) and count > 0 else 0

@@ -12,7 +12,7 @@ from .._causes import refusal, told
 from .._effects import Command, ErrorReply, Flow, NotDoneError, Send, Work
 from .._reporter import Reporter
 from .._signals import let_through
-from ..admission import CallAdmission
+from ..admission import CallAdmission, CompleteAnswers
 from ..entry.candidate import Candidate
 from ..entry.schema import hidden
 from ..events import Bypassed, Failed, Miss, Operation
@@ -46,6 +46,8 @@ class Calls:
         self._leaves_alone = (
             admission.leaves_alone if isinstance(admission, CallAdmission) else None
         )
+        # Ours goes by nothing but what a reading holds: asked once for each, not at each call.
+        self._asks_once = type(admission) is CompleteAnswers
 
     def drop(self) -> None:
         """Forget what was asked."""
@@ -106,12 +108,18 @@ class Calls:
         key = schema.key(eligible, question.text)
         shown = hidden(namespace) if namespace and self.settings.hides_namespaces else namespace
         about = (model.label, model.temperature, model.distinct, shown)
-        return Reading(question, eligible, key, *about)
+        reading = Reading(question, eligible, key, *about)
+        if self._asks_once:
+            reading.left_alone = self._left_alone(reading)
+        return reading
 
     def _refused(self, reading: Reading) -> str | None:
         """Say why nobody or the owner of the cache wants to have this call answered from it."""
         if not reading.distinct:
             return INDISTINCT
+        return reading.left_alone if self._asks_once else self._left_alone(reading)
+
+    def _left_alone(self, reading: Reading) -> str | None:
         if self._leaves_alone is None:
             return None
         return self._leaves_alone(reading.question.text, reading.temperature)

@@ -51,7 +51,7 @@ class ExactLookup:
         if self._learning is not None:
             commands += self._learning.refresh()
         known = asked.exact_only or asked.scope in self._scopes
-        apart = self._search.apart()
+        apart = not known and self._search.apart()
         count = None if known or apart else self._search.count(asked.scope)
         if count is not None:
             commands.append(count)
@@ -74,7 +74,7 @@ class ExactLookup:
         self._calls.reporter.recovered("redis")
         fields = _read(reply, fetched)
         if fields is None:
-            if apart and not known:
+            if apart:
                 send = partial(self._calls.send, asked)
                 counted = yield from self._search.counted(send, asked.scope)
                 empty = counted is not None and self._is_empty(asked, counted)

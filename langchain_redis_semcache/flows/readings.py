@@ -31,6 +31,8 @@ class Reading:
     """False where another model may have the same `llm_string`."""
     namespace: str = ""
     """As it is stored beside the answer: readable, or its digest."""
+    left_alone: str | None = None
+    """Why the call is left to the model, as far as that depends on nothing but these."""
 
 
 class Readings:

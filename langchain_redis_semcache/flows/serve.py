@@ -62,6 +62,7 @@ class Server:
             return self._calls.miss(asked, "overloaded", found)
         if kind == "semantic" and has_tool_calls(generations):
             return self._calls.miss(asked, "tool_calls", found)
+        input_tokens, output_tokens = tokens(generations)
         hit = Hit(
             kind=kind,
             distance=found.distance,
@@ -71,7 +72,8 @@ class Server:
             embedding_seconds=asked.embedding_seconds,
             redis_seconds=asked.redis_seconds,
             seconds=time.perf_counter() - asked.began,
-            **tokens(generations),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
         )
         refresh = _milliseconds(found.fields.get(b"ttl")) if self._settings.sliding else None
         return Result(generations, hit, found=found, refresh=refresh)

@@ -19,8 +19,6 @@ def raw(text: str) -> bytes:
 
 def digest(*parts: str) -> str:
     """Return the hex digest of a sequence of strings."""
-    if len(parts) == 1:
-        prefixed = f"{len(parts[0])}:{parts[0]}"
-    else:
-        prefixed = "".join([f"{len(part)}:{part}" for part in parts])
-    return blake2b(raw(prefixed), digest_size=WIDTH // 2).hexdigest()
+    prefixed = "".join([f"{len(part)}:{part}" for part in parts])
+    data = prefixed.encode("utf-8", "surrogatepass")
+    return blake2b(data, digest_size=WIDTH // 2).hexdigest()

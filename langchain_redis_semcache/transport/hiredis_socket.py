@@ -47,11 +47,13 @@ class HiredisSocket:
         replies: list[Any] = []
         try:
             self._socket.sendall(packed)
-            while not self._reader.take(replies, count):
+            while True:
                 size = self._socket.recv_into(self._buffer)
                 if not size:
                     raise RedisConnectionError("closed by the server")
                 self._reader.feed(self._buffer, 0, size)
+                if self._reader.take(replies, count):
+                    break
         except TimeoutError as error:
             self.disconnect()
             raise RedisTimeoutError("deadline") from error

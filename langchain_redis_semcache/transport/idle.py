@@ -39,7 +39,12 @@ class Idle(Generic[C]):
 
     def expired(self) -> Iterator[C]:
         """Remove those that have rested for too long."""
-        return self.before(self._clock() - MAX_AGE)
+        moment = self._clock() - MAX_AGE
+        try:
+            rests = self._resting[0][0] <= moment
+        except IndexError:
+            rests = False
+        return self.before(moment) if rests else iter(())
 
     def before(self, moment: float) -> Iterator[C]:
         """Remove those last used before a moment, by the clock."""

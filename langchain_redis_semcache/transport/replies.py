@@ -42,7 +42,8 @@ _CODES: tuple[tuple[type[Exception], str], ...] = (
 )
 
 
-_SIZES = [b"$%d\r\n" % size for size in range(128)]
+_SMALL = 128
+_SIZES = [b"\r\n$%d\r\n" % size for size in range(_SMALL)]
 
 
 class ForeignReply(SuspendedError):  # noqa: N818 -- its name is what a `Failed` event says
@@ -76,11 +77,13 @@ def pack(commands: Sequence[Command]) -> bytes:
     """
     parts: list[bytes] = []
     for command in commands:
-        parts.append(b"*%d\r\n" % len(command))
+        parts.append(b"*%d" % len(command))
         for argument in command:
             data = argument if type(argument) is bytes else str(argument).encode()
             size = len(data)
-            parts += (_SIZES[size] if size < len(_SIZES) else b"$%d\r\n" % size, data, b"\r\n")
+            parts.append(_SIZES[size] if size < _SMALL else b"\r\n$%d\r\n" % size)
+            parts.append(data)
+        parts.append(b"\r\n")
     return b"".join(parts)
 
 

@@ -120,7 +120,7 @@ def message(**fields: Any) -> list[Any]:
 
 def test_tokens() -> None:
     """The tokens of an answer are known, those of a message that is to report none as well."""
-    expected = {"input_tokens": 10, "output_tokens": 20}
+    expected = (10, 20)
     assert tokens(message(usage_metadata=COUNTED)) == expected
     zero = {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}
     mark = {"semcache": {"usage": {"usage_metadata": COUNTED}}}
@@ -142,4 +142,4 @@ def test_tokens() -> None:
 )
 def test_no_tokens_counted(answer: Any) -> None:
     """Where nothing was counted, or somebody else wrote it, there are none."""
-    assert tokens(answer) == {}
+    assert tokens(answer) == (0, 0)
