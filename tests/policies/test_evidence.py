@@ -58,13 +58,13 @@ def test_the_upper_bound_covers_the_truth_19_times_in_20() -> None:
     assert covered >= 0.95 * 200
 
 
-@pytest.mark.parametrize(("limit", "times", "most"), [(0.05, 1.25, 2), (0.02, 1.25, 2)])
+@pytest.mark.parametrize(("limit", "times", "most"), [(0.05, 1.25, 1), (0.02, 1.25, 1)])
 def test_errors_above_the_limit_hardly_ever_open_it_however_often_one_looks(
     limit: float, times: float, most: int
 ) -> None:
-    """Simulated, 40 runs of 1,500 verdicts; a bound for one look opens in about a third."""
+    """Simulated, 20 runs of 1,500 verdicts; a bound for one look opens in about a third."""
     opened = 0
-    for seed in range(40):
+    for seed in range(20):
         chance = random.Random(seed)
         evidence = Evidence(0.4, "test")
         for _ in range(1500):
