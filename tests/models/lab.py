@@ -18,6 +18,7 @@ from langchain_core.runnables import ConfigurableField, Runnable
 from langchain_core.tools import tool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.graph import START, MessagesState, StateGraph
+from langgraph.graph.state import CompiledStateGraph
 from pydantic import BaseModel, Field
 
 QUESTION = "What is the capital of France?"
@@ -271,6 +272,9 @@ ASYNC["agent async, v3"] = lambda m: _v3_of(create_agent(m, []))
 if not hasattr(BaseChatModel, "stream_events"):  # langchain-core has no v3 yet
     SYNC = {name: ask for name, ask in SYNC.items() if "v3" not in name}
     ASYNC = {name: ask for name, ask in ASYNC.items() if "v3" not in name}
+elif CompiledStateGraph.stream_events is Runnable.stream_events:  # langgraph has none
+    SYNC = {name: ask for name, ask in SYNC.items() if ", v3" not in name}
+    ASYNC = {name: ask for name, ask in ASYNC.items() if ", v3" not in name}
 MODES: Any = ("values", "updates", "messages", "custom", "tasks", "debug", ["messages", "updates"])
 
 
