@@ -7,7 +7,7 @@ import time
 import pytest
 
 from integration_tests.faults.conftest import MakeApplication
-from integration_tests.faults.harness import SLACK, Application, eventually, new_question
+from integration_tests.faults.harness import Application, eventually, new_question
 from integration_tests.faults.proxy import FaultProxy
 from langchain_redis_semcache.bounded.breaker import Breaker, State, SuspendedError
 from langchain_redis_semcache.bounded.threads import Workers
@@ -71,10 +71,10 @@ def test_a_storm_at_the_first_moment(make_app: MakeApplication, proxy: FaultProx
     app = make_app(proxy.url)
     app.patience += 1.0
     proxy.deaf()
-    started = time.monotonic()
     app.storm([new_question() for _ in range(100)])
-    assert time.monotonic() - started < 2 * app.budget + 2 * SLACK + 2.0
     app.in_time()
+    timeouts = [failure for failure in app.failures() if "Timeout" in failure]
+    assert len(timeouts) < 150, "those who had waited once waited again to store"
     app.discreet()
 
 
