@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import gc
+import subprocess
+import warnings
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import redis
+import redis.asyncio
 
 from integration_tests.faults.harness import Application, LoopInThread
 from integration_tests.faults.proxy import FaultProxy
 
 MakeApplication = Callable[..., Application]
+Connect = Callable[..., Application]
 MakeBoth = Callable[[str], list[Application]]
 
 
@@ -70,3 +77,72 @@ def proxy(redis_url: str) -> Iterator[FaultProxy]:
 def app(make_app: MakeApplication, proxy: FaultProxy) -> Application:
     """With everything by default, through the proxy."""
     return make_app(proxy.url)
+
+
+@pytest.fixture(autouse=True)
+def swept(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Ignores what redis-py's asyncio client for clusters leaves open where nodes come and go.
+
+    That is found whenever garbage is collected, in this test or in another one.
+    """
+    chosen = getattr(request.node, "callspec", None)
+    left_open = {"connect": "client", "way": "async"}.items() <= getattr(
+        chosen, "params", {}
+    ).items()
+    if left_open:
+        warnings.simplefilter("ignore", ResourceWarning)
+    yield
+    if left_open:
+        gc.collect()
+
+
+@pytest.fixture(params=["client", "url"])
+def connect(
+    make_app: MakeApplication, way: str, loop: LoopInThread, request: pytest.FixtureRequest
+) -> Iterator[Connect]:
+    """Makes applications on a cluster, by a client or by a URL, given the port of one node."""
+    clients: list[Any] = []
+
+    def make(port: int, **kwargs: Any) -> Application:
+        options = kwargs.pop("options", {})
+        if request.param == "url":
+            user = f"{options['username']}:{options['password']}@" if options else ""
+            return make_app(f"redis+cluster://{user}127.0.0.1:{port}", **kwargs)
+        kind: Any = redis.RedisCluster if way == "sync" else redis.asyncio.RedisCluster
+        clients.append(kind(host="127.0.0.1", port=port, **options))
+        passed = "redis_client" if way == "sync" else "async_redis_client"
+        return make_app(**{passed: clients[-1]}, **kwargs)
+
+    yield make
+    for client in clients:
+        client.close() if way == "sync" else loop.run(client.aclose())
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A certificate authority, and a server's certificate for 127.0.0.1."""
+    folder = tmp_path_factory.mktemp("certificates")
+    key = ("-newkey", "rsa:2048", "-nodes")
+    authority = ("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca")
+    openssl(folder, *authority, "-days", "2")
+    openssl(folder, "req", *key, "-keyout", "redis.key", "-out", "redis.csr", "-subj", "/CN=redis")
+    (folder / "san").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    signing = ("x509", "-req", "-in", "redis.csr", "-CA", "ca.crt", "-CAkey", "ca.key")
+    openssl(
+        folder, *signing, "-CAcreateserial", "-extfile", "san", "-out", "redis.crt", "-days", "2"
+    )
+    return folder
+
+
+def openssl(folder: Path, *arguments: str) -> None:
+    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+
+def tls_options(certificates: Path) -> dict[str, str]:
+    """What a server is configured with that shows its certificate and asks for none."""
+    return {
+        "tls-cert-file": str(certificates / "redis.crt"),
+        "tls-key-file": str(certificates / "redis.key"),
+        "tls-ca-cert-file": str(certificates / "ca.crt"),
+        "tls-auth-clients": "no",
+    }

@@ -43,6 +43,9 @@ class RawServer:
         if "cluster-enabled" in self._options:  # by default the port plus 10,000, if there is one
             self.cluster_port = free_port()
             self._options["cluster-port"] = str(self.cluster_port)
+        if "tls-cert-file" in self._options:  # beside the plain one
+            self.tls_port = free_port()
+            self._options["tls-port"] = str(self.tls_port)
         self._candidate = candidate
         self._search = search
         self._tail = tail

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 import signal
-import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,9 +13,9 @@ import redis
 import redis.asyncio
 from redis.exceptions import RedisClusterException
 
-from integration_tests.faults.conftest import MakeApplication
+from integration_tests.faults.conftest import Connect
 from integration_tests.faults.coordinator import Coordinated, Valkey
-from integration_tests.faults.harness import Application, LoopInThread, eventually, new_question
+from integration_tests.faults.harness import Application, eventually, new_question
 from integration_tests.faults.scripted_cluster import (
     DEAD_SHARD,
     NO_INDEX,
@@ -41,52 +39,11 @@ from langchain_redis_semcache.entry.stored import is_entry
 from langchain_redis_semcache.errors import CacheUnavailableError
 from langchain_redis_semcache.transport.cluster_links import ClusterLink
 
-Connect = Callable[..., Application]
-
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[list[RawServer]]:
     with three_nodes() as nodes:
         yield nodes
-
-
-@pytest.fixture(autouse=True)
-def swept(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Ignores what redis-py's asyncio client for clusters leaves open where nodes come and go.
-
-    That is found whenever garbage is collected, in this test or in another one.
-    """
-    chosen = getattr(request.node, "callspec", None)
-    left_open = {"connect": "client", "way": "async"}.items() <= getattr(
-        chosen, "params", {}
-    ).items()
-    if left_open:
-        warnings.simplefilter("ignore", ResourceWarning)
-    yield
-    if left_open:
-        gc.collect()
-
-
-@pytest.fixture(params=["client", "url"])
-def connect(
-    make_app: MakeApplication, way: str, loop: LoopInThread, request: pytest.FixtureRequest
-) -> Iterator[Connect]:
-    """Makes applications on a cluster, by a client or by a URL, given the port of one node."""
-    clients: list[Any] = []
-
-    def make(port: int, **kwargs: Any) -> Application:
-        options = kwargs.pop("options", {})
-        if request.param == "url":
-            user = f"{options['username']}:{options['password']}@" if options else ""
-            return make_app(f"redis+cluster://{user}127.0.0.1:{port}", **kwargs)
-        kind: Any = redis.RedisCluster if way == "sync" else redis.asyncio.RedisCluster
-        clients.append(kind(host="127.0.0.1", port=port, **options))
-        passed = "redis_client" if way == "sync" else "async_redis_client"
-        return make_app(**{passed: clients[-1]}, **kwargs)
-
-    yield make
-    for client in clients:
-        client.close() if way == "sync" else loop.run(client.aclose())
 
 
 @pytest.fixture

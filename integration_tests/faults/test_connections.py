@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import redis
 import redis.asyncio
 from redis.credentials import CredentialProvider
 
-from integration_tests.faults.conftest import MakeApplication, MakeBoth
+from integration_tests.faults.conftest import MakeApplication, MakeBoth, tls_options
 from integration_tests.faults.harness import Application, LoopInThread, eventually, new_question
 from integration_tests.faults.proxy import FaultProxy
 from integration_tests.faults.servers import RawServer
@@ -23,37 +22,10 @@ from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.embedded.server import free_port
 
 
-def openssl(folder: Path, *arguments: str) -> None:
-    subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-
-@pytest.fixture(scope="module")
-def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate authority, and a server's certificate for 127.0.0.1."""
-    folder = tmp_path_factory.mktemp("certificates")
-    key = ("-newkey", "rsa:2048", "-nodes")
-    authority = ("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca")
-    openssl(folder, *authority, "-days", "2")
-    openssl(folder, "req", *key, "-keyout", "redis.key", "-out", "redis.csr", "-subj", "/CN=redis")
-    (folder / "san").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
-    signing = ("x509", "-req", "-in", "redis.csr", "-CA", "ca.crt", "-CAkey", "ca.key")
-    openssl(
-        folder, *signing, "-CAcreateserial", "-extfile", "san", "-out", "redis.crt", "-days", "2"
-    )
-    return folder
-
-
 @pytest.fixture(scope="module")
 def tls_port(certificates: Path) -> Iterator[int]:
     port = free_port()
-    config = {
-        "tls-port": str(port),
-        "tls-cert-file": str(certificates / "redis.crt"),
-        "tls-key-file": str(certificates / "redis.key"),
-        "tls-ca-cert-file": str(certificates / "ca.crt"),
-        "tls-auth-clients": "no",
-    }
-    with EmbeddedRedis(config=config):
+    with EmbeddedRedis(config={"tls-port": str(port), **tls_options(certificates)}):
         yield port
 
 
