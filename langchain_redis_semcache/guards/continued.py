@@ -8,6 +8,7 @@ from __future__ import annotations
 from functools import cache
 
 from .lexicon import lexicon
+from .quantities import units
 from .reading import Text
 from .wording import frame, gap, stem
 
@@ -36,7 +37,9 @@ def continued(shorter: Text, longer: Text, capitalised: frozenset[str]) -> bool:
         return True
     if after in names and b[end - 1] in _stems("regions", language):
         return True
-    return b[start] in capitals and (numbered or not capitals.isdisjoint((before, after)))
+    if b[start] not in capitals or b[start] in units(language):
+        return False
+    return numbered or not capitals.isdisjoint((before, after))
 
 
 @cache

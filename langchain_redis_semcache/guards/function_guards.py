@@ -57,9 +57,23 @@ def asks_otherwise(a: Text, b: Text) -> bool:
     of_a, of_b = _aspect(a), _aspect(b)
     if "which" in a.words & b.words:  # "... and why?"
         return False
-    if not of_a or not of_b or of_a == of_b:
+    if not of_a or not of_b or of_a == of_b or {of_a, of_b} in _ONE_ANSWER:
         return False
-    return {of_a, of_b} not in _ONE_ANSWER and _hardly_else(a, b, "asked")
+    if "thing" in (of_a, of_b):  # "what is my next day off" / "when is my next day off"
+        return "place" in (of_a, of_b) and _asked_of_one(a, b)
+    return _hardly_else(a, b, "asked") or _asked_of_one(a, b)
+
+
+def _asked_of_one(a: Text, b: Text) -> bool:
+    """Whether both begin with what they ask for, and ask it of the same: who can/how do I."""
+    asks = a.lexicon.question_words
+    if a.tokens[0] not in asks or b.tokens[0] not in asks:
+        return False
+    return len(senses(a, "asked")) == len(senses(b, "asked")) == 1 and _about(a) == _about(b)
+
+
+def _about(text: Text) -> frozenset[str]:
+    return frozenset(map(stem, text.content))
 
 
 _GONE = frozenset(("past", "perfect"))
@@ -67,7 +81,7 @@ _BE = frozenset(("be", "been"))
 # "where can I find" / "how can I find", "when" / "which year"
 _ONE_ANSWER = (
     {"manner", "place"},
-    *({"choice", aspect} for aspect in ("time", "place", "person", "size")),
+    *({"choice", aspect} for aspect in ("reason", "time", "place", "person", "size")),
 )
 
 
@@ -128,9 +142,15 @@ def _other_mood(a: Text, b: Text) -> bool:
         return False
     if not asks.isdisjoint(a.words) and "can" not in of_a | of_b:
         return False  # "what should I pack" / "what do I need to pack"
-    if "you" in a.words & b.words:  # "will you tell me" / "can you tell me"
-        return False
+    if "you" in a.words & b.words and ("will" in of_a | of_b or not _moods_first(a, b)):
+        return False  # "will you tell me" / "can you tell me"
     return _hardly_else(a, b, *_REACH)
+
+
+def _moods_first(a: Text, b: Text) -> bool:
+    """Whether both begin with a verb of the list: should you/must you."""
+    listed = _words("modals", a.lexicon.language)
+    return a.tokens[0] in listed and b.tokens[0] in listed
 
 
 def _alike(a: Text, b: Text, name: str) -> bool:

@@ -6,16 +6,20 @@ questions turns it back, and while little else differs.
 
 from __future__ import annotations
 
-from .lexicon import DEFAULT_LANGUAGE
+from functools import cache
+from itertools import chain
+
+from .lexicon import DEFAULT_LANGUAGE, lexicon
 from .opposites import opposed, without_sides
 from .reading import FREE, VETO, Text, pair, share
-from .wording import edits, stem
+from .wording import edits, frame, stem
 
 __all__ = ["direction", "negation", "opposites"]
 
 _EDITED_WORDS = 4  # words besides the negation that may differ between a question and its denial
 _AROUND = 6  # words around a question that has its parts exchanged
 _ONE_EACH = 2
+_LEAST_SHARED = 3  # words of a question that is turned into the passive
 _BESIDE = frozenset(("to", "of", "be", "from", "with"))
 _RELATED = 0.4  # likeness below which two opposite words need not be about the same thing
 
@@ -123,7 +127,7 @@ def direction(asked: str, cached: str, /) -> float:
     "Did A beat B?" / "Did B beat A?"; not "from A to B" / "to B from A", "A or B" / "B or A".
     """
     a, b = pair(asked, cached)
-    return VETO if _reversed_way(a, b) or _exchanged(a, b) else FREE
+    return VETO if _reversed_way(a, b) or _exchanged(a, b) or _turned_passive(a, b) else FREE
 
 
 def _reversed_way(a: Text, b: Text) -> bool:
@@ -151,6 +155,32 @@ def _ends(text: Text) -> tuple[set[str], set[str]]:
             sources.add(stops[place - 1])
             targets.add(stops[place + 1])
     return sources - {""}, targets - {""}
+
+
+def _turned_passive(a: Text, b: Text) -> bool:
+    """Whether one of two texts with the same words in the same order is in the passive.
+
+    "Did Rome conquer Carthage?" / "Was Rome conquered by Carthage?"
+    """
+    passive = _passive(a.lexicon.language)
+    by = passive["by"]
+    if by.isdisjoint(a.words ^ b.words) or len(a.words ^ b.words) > _AROUND:
+        return False
+    done, doing = (a, b) if by & a.words else (b, a)
+    if not by.isdisjoint(doing.words) or passive["be"].isdisjoint(done.words - doing.words):
+        return False
+    beside = set(map(stem, chain.from_iterable(passive.values())))
+    left, right = ([word for word in frame(text) if word not in beside] for text in (a, b))
+    if len(left) != len(right) or len(left) < _LEAST_SHARED:
+        return False
+    return sum(x != y for x, y in zip(left, right, strict=True)) <= 1  # taught/teach
+
+
+@cache
+def _passive(language: str) -> dict[str, frozenset[str]]:
+    """Words of the passive: what it is made with, and what names who does it."""
+    listed = dict(lexicon(language).keyed("passive"))
+    return {name: frozenset(listed.get(name, ())) for name in ("be", "by", "do")}
 
 
 def _exchanged(a: Text, b: Text) -> bool:

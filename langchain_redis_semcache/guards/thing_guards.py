@@ -217,7 +217,7 @@ def _proper(raw: str) -> frozenset[str]:
     return frozenset(
         match[1].lower()
         for match in _patterns().capitalised.finditer(raw)
-        if raw[match.start() - 1] == "," or raw[match.start() - 1].islower()
+        if (before := raw[match.start() - 1]) == "," or before.islower() or before.isdecimal()
     )
 
 

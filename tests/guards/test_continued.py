@@ -17,6 +17,7 @@ from langchain_redis_semcache.guards import names
         ("hotels in mexico", "hotels in mexico city"),
         ("ferries to Guinea", "ferries to Equatorial Guinea"),
         ("the theatres of York", "the theatres of New York"),
+        ("does the PS5 have a drive", "does the PS5 Slim have a drive"),
     ],
 )
 def test_a_name_that_goes_on(shorter: str, longer: str) -> None:
@@ -31,6 +32,7 @@ def test_a_name_that_goes_on(shorter: str, longer: str) -> None:
         ("I need a card", "I need a new card"),
         ("is the shop open", "is the Shop open"),
         ("hotels in Lima", "hotels in Lima please"),
+        ("a chair under 40", "a chair under 40 EUR"),
         ("hotels in Lima", "cheap and clean hotels in Lima near the sea"),
     ],
 )

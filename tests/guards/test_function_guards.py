@@ -35,6 +35,12 @@ VETOED: Table = {
         ("emails sent since the audit", "emails sent until the audit"),
         ("rent just the bike", "rent everything but the bike"),
         ("soups free of salt", "soups full of salt"),
+        ("feed the owl every day", "feed the owl every other day"),
+        ("delete every photo of a year", "delete a single photo of a year"),
+        ("does a bus run just on Mondays", "does a bus run even on Mondays"),
+        ("what to say during a speech", "what to say before a speech"),
+        ("a short account of the siege", "a detailed account of the siege"),
+        ("the arguments for a toll", "the arguments against a toll"),
     ],
     "tense": [
         ("Who is the mayor of Ghent?", "Who was the mayor of Ghent?"),
@@ -48,12 +54,15 @@ VETOED: Table = {
         ("Is the tower being painted?", "Has the tower been painted?"),
         ("which horse won the race", "which horse will win the race"),
         ("Would a bank take this cheque?", "Should a bank take this cheque?"),
+        ("should you rinse quinoa", "must you rinse quinoa"),
     ],
     "form": [
         ("how do masks protect us", "which masks protect us"),
         ("why do owls hoot", "how do owls hoot"),
         ("when was the tower built", "why was the tower built"),
         ("How long do I steam rice?", "How do I steam rice?"),
+        ("how can I become a judge", "who can become a judge"),
+        ("what does a spleen do", "where is a spleen"),
     ],
 }
 
@@ -64,6 +73,7 @@ SAME: Table = {
         ("is a bus also running at night, or a tram", "which vehicles run at night"),
         ("all the bones of the hand", "the bones of the hand"),
         ("the rent for a week", "the rent for 7 days"),
+        ("a remedy for a cold", "a remedy against a cold"),
     ],
     "tense": [
         ("how can I peel garlic", "how should I peel garlic"),
@@ -71,6 +81,7 @@ SAME: Table = {
         ("what should I wear", "what do I need to wear"),
         ("has the shop closed", "did the shop close"),
         ("will you tell me the time", "can you tell me the time"),
+        ("you need to tell me the time", "can you tell me the time"),
         ("was the bridge repaired last year by the city", "are there repairs of that old bridge"),
         ("my parcel has been lost", "my parcel is lost"),
         ("why am I being billed twice", "why have I been billed twice"),
@@ -82,6 +93,8 @@ SAME: Table = {
         ("where can I find the form", "how can I find the form"),
         ("how come the sky is red", "why is the sky red"),
         ("when does it open", "at what time does it open"),
+        ("what is my next day off", "when is my next day off"),
+        ("when will it rain", "how will I know when it rains"),
     ],
 }
 

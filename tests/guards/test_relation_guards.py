@@ -50,6 +50,8 @@ VETOED: Table = {
         ("can my dog catch a cold from me?", "can I catch a cold from my dog?"),
         ("Did Ajax beat Lyon?", "Did Lyon beat Ajax? Thanks!"),
         ("please tell me: why did Sparta attack Athens", "why did Athens attack Sparta"),
+        ("did the fox see the owl", "was the fox seen by the owl"),
+        ("who taught Plato", "who was taught by Plato"),
     ],
 }
 
@@ -85,6 +87,8 @@ SAME: Table = {
         ("the distance between earth and moon", "the distance between moon and earth"),
         ("what is better, tea or coffee", "what is better, coffee or tea"),
         ("how to learn to swim", "how to start to swim"),
+        ("who wrote Emma", "by whom was Emma written"),
+        ("how do bees make honey", "how is honey made by bees"),
     ],
 }
 

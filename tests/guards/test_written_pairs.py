@@ -35,3 +35,22 @@ def test_few_alike_pairs_are_objected_to(name: str, most: float) -> None:
     """Of pairs that one answer serves, the guards let nearly all pass."""
     found = [objection(asked, cached, DEFAULT_GUARDS)[0] > 0 for _, asked, cached in pairs(name)]
     assert sum(found) <= most * len(found)
+
+
+PASSED = {"why is my freezer leaking"}
+"""Look-alikes that no guard objects to, by the question asked."""
+
+OBJECTED = {
+    "best beches in portugal",
+    "can you freeze coocked pasta",
+    "how to terminate an employee",
+}
+"""Rewordings that a guard objects to."""
+
+
+def test_unseen_pairs() -> None:
+    """Of pairs written without a look at the word lists, those told wrongly are known by name."""
+    unlike, alike = pairs("unseen_unlike"), pairs("unseen_alike")
+    free = {asked for _, asked, kept in unlike if not objection(asked, kept, DEFAULT_GUARDS)[0]}
+    vetoed = {asked for _, asked, kept in alike if objection(asked, kept, DEFAULT_GUARDS)[0]}
+    assert (free, vetoed) == (PASSED, OBJECTED)
