@@ -45,12 +45,16 @@ _REFUSED = frozenset(
         "suspended",
     }
 )
+_LONGEST_FIRST = sorted(_REFUSED, key=lambda word: (-len(word), word))
 _REASON_KEYS = (
     "finish_reason",
     "stop_reason",
     "done_reason",
     "stopReason",
     "status",
+    "finishReason",
+    "completion_reason",
+    "completionReason",
     # What langchain-core makes of them since 1.8.4; the second where a turn is paused.
     "normalized_finish_reason",
     "finish_state",
@@ -148,9 +152,21 @@ def _objection(generation: Generation) -> str | None:
 def _unfinished(metadata: dict[str, object]) -> str | None:
     for key in _REASON_KEYS:
         value = metadata.get(key)
-        if isinstance(value, str) and value.lower() in _REFUSED:
-            return f"finish_reason_{value.lower()}"
+        if isinstance(value, str) and (word := _refused(value.lower())):
+            return f"finish_reason_{word}"
     return None
+
+
+def _refused(reason: str) -> str | None:
+    """Return the word of a reason that is none to store an answer.
+
+    LangChain's sums of chunks put one behind the other what two of them say: "lengthlength".
+    """
+    if reason in _REFUSED:
+        return reason
+    return next(
+        (word for word in _LONGEST_FIRST if reason.startswith(word) or reason.endswith(word)), None
+    )
 
 
 # Words with which English questions ask about the moment at which they are asked. Not those that

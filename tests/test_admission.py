@@ -28,6 +28,7 @@ COMPLETE: list[Generation] = [
     chat(info={"finish_reason": "stop"}),
     chat(response_metadata={"stop_reason": "end_turn"}),
     chat(response_metadata={"finish_reason": "STOP"}),
+    chat(response_metadata={"finish_reason": "stopstop"}),
     chat("", tool_calls=[CALL]),
     chat("", tool_calls=[CALL], response_metadata={"finish_reason": "tool_calls"}),
     chat(response_metadata={"normalized_finish_reason": "stop", "finish_state": "complete"}),
@@ -62,6 +63,13 @@ INCOMPLETE: list[tuple[Generation, str]] = [
         "finish_reason_guardrail_intervened",
     ),
     (chat(response_metadata={"status": "incomplete"}), "finish_reason_incomplete"),
+    (chat(response_metadata={"finishReason": "MAX_TOKENS"}), "finish_reason_max_tokens"),
+    (chat(response_metadata={"completion_reason": "length"}), "finish_reason_length"),
+    (chat(response_metadata={"completionReason": "LENGTH"}), "finish_reason_length"),
+    # As sums of chunks say it where two chunks did.
+    (chat(response_metadata={"finish_reason": "lengthlength"}), "finish_reason_length"),
+    (chat(info={"finish_reason": "MAX_TOKENSMAX_TOKENS"}), "finish_reason_max_tokens"),
+    (chat(info={"finish_reason": "stopcontent_filter"}), "finish_reason_content_filter"),
     (chat("", tool_calls=[CALL], info={"finish_reason": "length"}), "finish_reason_length"),
     # As langchain-core 1.8.4 words what each provider says in its own way.
     *(
