@@ -33,6 +33,7 @@ FIELDS = (
 )
 """What is fetched of an entry for it; `vector` last, and only where it is wanted."""
 _HEX = re.compile(r"[0-9a-f]{32}")
+_HALF = re.compile("[\ud800-\udfff]")
 _VARIANT = re.compile(r"[0-9a-f]{8}")
 VERSION = 1
 
@@ -94,7 +95,10 @@ def write(root: str, key: str, values: Any, ttl: Any, has_vector: Any, now: floa
             record[name] = as_text(told[name])
     if vector:
         record["vector"] = base64.b64encode(vector).decode()
-    return json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n"
+    # Answers may hold what is no number, such as the logarithm of a probability of 0, and questions
+    # half of a character, which no file takes.
+    line = json.dumps(record, ensure_ascii=False)
+    return (json.dumps(record) if _HALF.search(line) else line) + "\n"
 
 
 def read(line: str) -> Record:
@@ -113,7 +117,7 @@ def read(line: str) -> Record:
         raise RecordError("no scope")
     if not (isinstance(variant, str) and _VARIANT.fullmatch(variant)):
         raise RecordError("no variant")
-    if created is None or not all(map(_is_number, (created, expires or 0))):
+    if created is None or not all(map(_is_number, (created, 0 if expires is None else expires))):
         raise RecordError("no time")
     try:
         encoded = record.get("vector")

@@ -24,6 +24,7 @@ IndexType = Literal["hnsw", "flat"]
 HNSW_M = 16
 HNSW_EF_CONSTRUCTION = 200
 
+_HIDDEN = re.compile(r"#[0-9a-f]{32}")
 _NAME = re.compile(r"[A-Za-z0-9_.-]+(?::[A-Za-z0-9_.-]+)*")
 _BELOW = re.compile(rf"({_NAME.pattern})::[0-9a-f]{{8}}:")
 
@@ -105,4 +106,9 @@ def tag_id(tag: str) -> str:
 
 def hidden(namespace: str) -> str:
     """Return the form in which a namespace is stored where nobody is to read it."""
-    return digest("namespace", namespace)
+    return f"#{digest('namespace', namespace)}"
+
+
+def is_hidden(stored: str) -> bool:
+    """Tell whether a stored namespace is a digest: a tenant may be named by 32 hex digits."""
+    return _HIDDEN.fullmatch(stored) is not None

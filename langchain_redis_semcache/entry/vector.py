@@ -12,6 +12,8 @@ VectorType = Literal["float32", "float16", "bfloat16"]
 
 BYTES_PER_NUMBER: dict[VectorType, int] = {"float32": 4, "float16": 2, "bfloat16": 2}
 
+_LONGEST = 32_768
+"""Numbers of a vector that search engines take."""
 _TYPES: dict[VectorType, str] = {"float32": "f", "float16": "e"}
 
 
@@ -79,3 +81,12 @@ def unpack(data: bytes, kind: VectorType) -> list[float]:
         return list(struct.unpack(f"<{len(data) // 2}f", widened))
     code = _TYPES[kind]
     return list(struct.unpack(f"<{len(data) // BYTES_PER_NUMBER[kind]}{code}", data))
+
+
+def is_packed(data: bytes, kind: VectorType) -> bool:
+    """Tell whether bytes that somebody else wrote are a usable vector."""
+    count, rest = divmod(len(data), BYTES_PER_NUMBER[kind])
+    if rest or not 0 < count <= _LONGEST:
+        return False
+    numbers = unpack(data, kind)
+    return any(numbers) and all(map(math.isfinite, numbers))

@@ -14,11 +14,13 @@ from typing import Literal
 
 from .._effects import Command, Embed, EmbeddingUnavailableError, Flow, as_text
 from ..entry.answer import DecodeError, decode, has_tool_calls
+from ..entry.query import text
 from ..entry.record import FIELDS, Record, RecordError, read, write
-from ..entry.schema import hidden
+from ..entry.schema import hidden, is_hidden
 from ..entry.scripts import script
 from ..entry.stored import is_entry
-from ..entry.vector import VectorError, pack
+from ..entry.vector import VectorError, is_packed, pack
+from ..question.digest import raw
 from .admin import scan, send
 from .entries import FEW
 from .lookup import Core
@@ -81,11 +83,13 @@ def _restore(core: Core, line: str, embeds: bool, made: set[int]) -> Flow[Sequen
     longest = settings.max_question_chars
     if len(record.answer) > settings.max_answer_bytes:
         return ["unreadable"]
+    schema = settings.schema
+    ours = f"{schema.root}{record.variant}:" == schema.prefix
+    if ours and record.vector is not None and not is_packed(record.vector, schema.vector_type):
+        return ["unreadable"]
     left = None if record.expires_at is None else int((record.expires_at - time.time()) * 1000)
     if left is not None and left <= 0:
         return ["expired"]
-    schema = settings.schema
-    ours = f"{schema.root}{record.variant}:" == schema.prefix
     key = schema.key(record.scope, record.question)
     fields = record.fields()
     by_meaning = record.by_meaning and not has_tool_calls(answer)
@@ -142,6 +146,5 @@ def _ensure(core: Core, vector: bytes, made: set[int]) -> Flow[None]:
 
 
 def _hidden(namespace: bytes) -> bytes:
-    told = namespace.decode(errors="replace")
-    already = len(told) == 32 and all(c in "0123456789abcdef" for c in told)
-    return namespace if already else hidden(told).encode()
+    told = text(namespace)
+    return namespace if is_hidden(told) else raw(hidden(told))

@@ -66,6 +66,22 @@ def test_round_trip(question: str, namespace: str, vector: bytes, by_meaning: bo
 
 
 @pytest.mark.parametrize(
+    ("changes", "kept"),
+    [
+        ({"prompt": "Half: \ud800".encode("utf-8", "surrogatepass")}, "Half: \ud800"),
+        ({"response": b'{"v":1,"logprob":-Infinity}'}, "Wie?"),
+    ],
+)
+def test_what_no_file_takes(changes: Any, kept: str) -> None:
+    """Half of a character, or what is no number, keeps nobody from writing the other entries."""
+    written = write("app::", KEY, values(**changes), -1, 0, 1.0)
+    assert written is not None
+    record = read(written.encode().decode())
+    assert record.question == kept
+    assert b"Infinity" in record.answer or "response" not in changes
+
+
+@pytest.mark.parametrize(
     "fetched", [None, values(response=None), values(response=b"no json"), [None] * 3]
 )
 def test_nothing_to_write(fetched: Any) -> None:
@@ -90,6 +106,9 @@ def test_nothing_to_write(fetched: Any) -> None:
         line(created_at=1e300),
         line(created_at=True),
         line(expires_at="soon"),
+        line(expires_at=""),
+        line(expires_at=[]),
+        line(expires_at=False),
         line(vector="!"),
         line(vector=7),
         line(tags=["faq"]),

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from langchain_redis_semcache.entry.schema import IndexType, Schema, check_name, name_of, tag_id
+from langchain_redis_semcache.entry.schema import (
+    IndexType,
+    Schema,
+    check_name,
+    hidden,
+    is_hidden,
+    name_of,
+    tag_id,
+)
 from langchain_redis_semcache.entry.vector import VectorType
 from langchain_redis_semcache.errors import ConfigurationError
 from langchain_redis_semcache.question.digest import digest
@@ -101,3 +109,11 @@ def test_tags(one: str, two: str) -> None:
     """Tags have an indexed form that needs no escaping and is equal exactly for equal tags."""
     assert re.fullmatch("[0-9a-f]{32}", tag_id(one))
     assert (tag_id(one) == tag_id(two)) is (one == two)
+
+
+@pytest.mark.parametrize("namespace", [*NASTY, "acme", digest("acme"), ""])
+def test_hidden(namespace: str) -> None:
+    """What hides a namespace is told from one that is hidden, whatever tenants are named."""
+    assert is_hidden(hidden(namespace))
+    assert not is_hidden(namespace)
+    assert hidden(namespace) != hidden(f"{namespace}2")

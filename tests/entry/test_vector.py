@@ -13,6 +13,7 @@ from langchain_redis_semcache.entry.vector import (
     BYTES_PER_NUMBER,
     VectorError,
     VectorType,
+    is_packed,
     pack,
     unpack,
 )
@@ -83,3 +84,12 @@ def test_beyond_float32(vector: list[float]) -> None:
     """A vector that float32 would make infinite or zero is refused."""
     with pytest.raises(VectorError):
         pack(vector)
+
+
+@pytest.mark.parametrize("kind", EPSILON)
+def test_of_somebody_else(kind: VectorType) -> None:
+    """Bytes from a file are a vector only if they might have been packed here."""
+    packed = pack([1.0, 2.0], kind)
+    assert is_packed(packed, kind)
+    for other in (b"", packed[:-1], bytes(len(packed)), b"\xff" * len(packed), packed * 20_000):
+        assert not is_packed(other, kind)

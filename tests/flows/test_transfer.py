@@ -104,14 +104,22 @@ def test_left_alone() -> None:
     assert came_to(Lab(), line, fails=True) == (["not_embedded"], {})
 
 
-def test_signed_and_hidden() -> None:
+@pytest.mark.parametrize("vector", ["", "YWJj", "AAAA"])
+def test_no_vector(vector: str) -> None:
+    """A line whose vector is none is no entry, and stops nobody."""
+    (line,) = lines_of(stocked())
+    assert came_to(Lab(), changed(line, vector=vector), line)[0] == ["unreadable", "stored"]
+
+
+@pytest.mark.parametrize("tenant", ["acme", "0123456789abcdef" * 2])
+def test_signed_and_hidden(tenant: str) -> None:
     """Whoever has a key signs what it stores; a tenant that is to be hidden is."""
-    lab = stocked(namespace="acme")
+    lab = stocked(namespace=tenant)
     (line,) = lines_of(lab)
     signer = Signer("s" * 16)
     _, put = came_to(Lab(signer=signer, hides_namespaces=True), line)
     ((key, stored),) = put.items()
-    assert stored["namespace"] != b"acme"
+    assert tenant.encode() not in stored["namespace"]
     assert signer.verify(key, {name.encode(): value for name, value in stored.items()})
-    (again,) = lines_of(stocked(namespace="acme", hides_namespaces=True))
+    (again,) = lines_of(stocked(namespace=tenant, hides_namespaces=True))
     assert came_to(Lab(hides_namespaces=True), again)[1][key]["namespace"] == stored["namespace"]
