@@ -14,6 +14,7 @@ from langchain_core.messages import BaseMessage, HumanMessage
 from langchain_core.prompt_values import ChatPromptValue, PromptValue
 from langchain_core.prompts import BaseChatPromptTemplate, MessagesPlaceholder
 from langchain_core.runnables import Runnable, RunnableConfig
+from langchain_core.runnables.config import run_in_executor
 from pydantic import BaseModel
 from typing_extensions import override
 
@@ -28,6 +29,7 @@ Inputs = dict[str, Any]
 _LOGGER = logging.getLogger("langchain_redis_semcache")
 # No template holds a NUL, and what stands in for a variable is the same in every process.
 _STAND_IN = "\0{}\0"
+_ESCAPED = (("&", "&amp;"), ('"', "&quot;"), ("<", "&lt;"), (">", "&gt;"))
 
 
 def keyed(
@@ -118,6 +120,11 @@ class KeyedPrompt(Runnable[Inputs, PromptValue]):
         self._identical = identical
         self._tags = tags
         self._overlap = overlap
+        # A selector of examples may embed the question, in time that is not the event loop's.
+        self._selects = any(
+            getattr(message, "example_selector", None) is not None
+            for message in getattr(prompt, "messages", ())
+        )
 
     @override
     def invoke(
@@ -129,7 +136,10 @@ class KeyedPrompt(Runnable[Inputs, PromptValue]):
     async def ainvoke(
         self, input: Inputs, config: RunnableConfig | None = None, **kwargs: Any
     ) -> PromptValue:
-        return self._marked(input, await self.prompt.ainvoke(input, config, **kwargs))
+        value = await self.prompt.ainvoke(input, config, **kwargs)
+        if self._selects:
+            return await run_in_executor(config, self._marked, input, value)
+        return self._marked(input, value)
 
     @override
     def get_input_schema(self, config: RunnableConfig | None = None) -> type[BaseModel]:
@@ -148,13 +158,31 @@ class KeyedPrompt(Runnable[Inputs, PromptValue]):
             # Which of the application's functions it was, its traceback says; no text of a user.
             kind = type(error).__name__
             _LOGGER.warning(
-                "semcache: a function given to keyed() failed (%s); the call is served to an "
-                "identical one only",
+                "semcache: a function given to keyed() failed, or its prompt is another one for "
+                "each question (%s); the call is served to an identical one only",
                 kind,
                 extra={"semcache_event": "KeyedFailed", "semcache_error": kind},
             )
             found = [None] * (len(messages) - 1) + [marks.unsealed()]
         return ChatPromptValue(messages=list(map(_with, messages, found)))
+
+    def _is_framed(self, inputs: Inputs, question: str, frames: Sequence[BaseMessage]) -> bool:
+        """Tell whether the frames, with the question put in, are what the prompt makes of it.
+
+        They are not where it chooses examples by the question, or draws something anew each time.
+        """
+        stand_in = self._stand_ins[self._question]
+        asked = self.prompt.format_messages(
+            **{**inputs, **self._stand_ins, self._question: question}
+        )
+        escaped = question  # as Mustache does
+        for character, written in _ESCAPED:
+            escaped = escaped.replace(character, written)
+        return any(
+            [message.content for message in asked]
+            == [_filled(frame.content, stand_in, one) for frame in frames]
+            for one in dict.fromkeys((question, escaped))
+        )
 
     def _marks(
         self, inputs: Inputs, messages: Sequence[BaseMessage]
@@ -164,6 +192,8 @@ class KeyedPrompt(Runnable[Inputs, PromptValue]):
         frames = self.prompt.format_messages(**{**inputs, **self._stand_ins})
         if not isinstance(question, str) or len(frames) != len(messages):
             raise TypeError("the question is no str, or decides how many messages there are")
+        if not self._is_framed(inputs, question, frames):
+            raise TypeError("the prompt is another one for this question, not only around it")
         identical = canonical(None if self._identical is None else self._identical(inputs))
         tags = () if self._tags is None else tuple(self._tags(inputs))
         if not all(isinstance(tag, str) and tag for tag in tags):
@@ -175,6 +205,17 @@ class KeyedPrompt(Runnable[Inputs, PromptValue]):
             mark = marks.Mark(of, frame, question, identical, tags, self._overlap)
             found.append(None if same else marks.sealed(mark, message.content))
         return found
+
+
+def _filled(content: Any, stand_in: str, text: str) -> Any:
+    """Put a text in the place of what stands in for it."""
+    if isinstance(content, str):
+        return content.replace(stand_in, text)
+    if isinstance(content, dict):
+        return {key: _filled(value, stand_in, text) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_filled(value, stand_in, text) for value in content]
+    return content
 
 
 def _with(message: BaseMessage, mark: dict[str, Any] | None) -> BaseMessage:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import logging
+import threading
+from itertools import count
 from typing import Any
 
 import pytest
+from langchain_core.example_selectors import BaseExampleSelector
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, HumanMessage
-from langchain_core.prompts import ChatPromptTemplate, PromptTemplate
+from langchain_core.prompts import (
+    ChatPromptTemplate,
+    FewShotChatMessagePromptTemplate,
+    PromptTemplate,
+)
 
 from langchain_redis_semcache import ConfigurationError
 from langchain_redis_semcache.question.prompt import Question, read
@@ -115,6 +122,68 @@ def test_functions_that_fail(changes: Any, caplog: pytest.LogCaptureFixture) -> 
     (record,) = caplog.records
     assert record.__dict__["semcache_event"] == "KeyedFailed"
     assert "secret" not in caplog.text
+
+
+class ByQuestion(BaseExampleSelector):
+    """Shows other examples to other questions, and notes in which threads it was asked."""
+
+    def __init__(self) -> None:
+        self.threads: set[int] = set()
+
+    def add_example(self, example: dict[str, str]) -> None:
+        raise NotImplementedError
+
+    def select_examples(self, input_variables: dict[str, str]) -> list[dict[str, Any]]:
+        self.threads.add(threading.get_ident())
+        return [{"says": "Law." if "law" in input_variables["question"] else "Sales."}]
+
+    async def aselect_examples(self, input_variables: dict[str, str]) -> list[dict[str, Any]]:
+        return [{"says": "Law." if "law" in input_variables["question"] else "Sales."}]
+
+
+def with_examples(selector: BaseExampleSelector) -> ChatPromptTemplate:
+    example = ChatPromptTemplate.from_messages([("ai", "{says}")])
+    shots: Any = FewShotChatMessagePromptTemplate(
+        example_selector=selector, input_variables=["question"], example_prompt=example
+    )
+    return ChatPromptTemplate.from_messages([shots, ("human", "{question}")])
+
+
+async def test_a_prompt_that_the_question_decides() -> None:
+    """Where more than its own place depends on the question, it is not compared by meaning."""
+    selector = ByQuestion()
+    prompt = keyed(with_examples(selector), identical=None)
+    assert asked(prompt, question="a law?").exact_only == "unsealed_question"
+    assert asked(prompt, question="a price?").exact_only is None
+    selector.threads.clear()
+    value = await prompt.ainvoke({"question": "a law?"})
+    assert read(dumps(value.to_messages())).exact_only == "unsealed_question"
+    assert threading.get_ident() not in selector.threads
+
+
+def test_a_prompt_that_is_another_each_time() -> None:
+    """What a function draws anew at each call is not taken for what the model was shown."""
+    drawn = count()
+    template = ChatPromptTemplate.from_messages([("system", "{mood}"), ("human", "{question}")])
+    prompt = keyed(template.partial(mood=lambda: f"Be {next(drawn)}."), identical=None)
+    assert asked(prompt).exact_only == "unsealed_question"
+
+
+@pytest.mark.parametrize("template", ["{{{question}}}", "{{question}}"])
+def test_mustache(template: str) -> None:
+    """A question that a template writes in its own way is compared by meaning as well."""
+    prompt = keyed(
+        ChatPromptTemplate.from_messages([("human", template)], template_format="mustache"),
+        identical=None,
+    )
+    assert asked(prompt, question='Is "a" < b & c > d?').exact_only is None
+
+
+def test_blocks() -> None:
+    """The question may stand in a block of a message."""
+    block = [{"type": "text", "text": "Q: {question}"}]
+    prompt = keyed(ChatPromptTemplate.from_messages([("human", block)]), identical=None)
+    assert (asked(prompt).text, asked(prompt).exact_only) == ("Capital of France?", None)
 
 
 def test_a_question_that_is_no_text() -> None:
