@@ -162,7 +162,17 @@ def _refusal(table: Sequence[Row], target: float, labels: Labels) -> str:
         f"Too few {unit} to promise a precision of {target:g}: at the threshold "
         f"{row.threshold:g}, {row.hits - row.false_hits} of {row.hits} hits were right, so the "
         f"95 % interval begins at {row.interval[0]:.3f}. About {_about(more)} more {unit} like "
-        f"these would be needed (if the precision stays at {share:.3f})."
+        f"these would be needed (if the precision stays at {share:.3f}).{_few_topics(row)}"
+    )
+
+
+def _few_topics(row: Row) -> str:
+    """Say where more of the same would be of little use."""
+    if row.hits < 2 * row.independent_hits:
+        return ""
+    return (
+        f" The {row.hits} hits are of few topics and count as {row.independent_hits:.0f}: fewer "
+        "are needed of topics that are not among them."
     )
 
 

@@ -54,6 +54,7 @@ def test_right_hits_of_one_topic_make_no_recommendation() -> None:
         assert result.shown.false_hits == 0
         assert result.recommended is None
         assert "more questions like these" in (result.refusal or "")
+        assert f"hits are of few topics and count as {topics}:" in (result.refusal or "")
 
 
 @pytest.mark.parametrize("topics", [20, 60])
