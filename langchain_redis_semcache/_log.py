@@ -34,6 +34,13 @@ _CONSEQUENCES = {
 }
 
 
+_OF_REDIS = frozenset({"agreement", "alias", "audit", "redis", "search", "store", "vector"})
+"""What fails where Redis does not answer: in whichever it shows, that is one outage."""
+_OUTAGE = "chat calls go on, without the cache where Redis does not answer"
+_PASSING = frozenset({"CLUSTERDOWN", "LOADING", "MASTERDOWN", "READONLY", "SearchIncomplete"})
+"""What says the same as an exception does: it is not all there for now."""
+_APART = frozenset({"suspended", "overloaded", "ClientOfAnotherLoop", "UNREACHED"})
+"""What comes of a failure that was reported. Too much at once is nobody's failure."""
 _BY_CALL = frozenset({"internal", "namespace", "question"})
 """What fails in one call and works in the next: that it works says little."""
 QUIET_SECONDS = 60.0
@@ -57,8 +64,14 @@ class Log:
         self._clock = clock
         self._sentences = sentences or {}
         """What to do, by the error of a `Failed` event."""
-        self.failing: dict[str, float] = {}
-        """When it last failed, by stage."""
+        self.failing: set[str] = set()
+        """The stages of which it would be news that they work."""
+        self._refused: dict[str, float] = {}
+        """When it last failed, by stage, for reasons of its own."""
+        self._down: dict[str, float] = {}
+        """The same of an outage of Redis, which is told of once."""
+        self._began = ""
+        """The stage in which that showed first."""
 
     def __call__(self, event: Event, /) -> None:
         if isinstance(event, Failed):
@@ -83,13 +96,18 @@ class Log:
         self._say(logging.INFO, event, "%s, for all processes of this name", ", ".join(told))
 
     def _failed(self, event: Failed) -> None:
-        # Consequences of a failure that was reported: a suspension, and that nothing can be
-        # stored where nothing can be reached. Too much at once is nobody's failure.
-        apart = ("suspended", "overloaded", "ClientOfAnotherLoop", "UNREACHED")
-        known = event.error in apart or (event.stage == "store" and "redis" in self.failing)
-        new = event.stage not in self.failing and not known
-        if new or event.stage in self.failing:
-            self.failing[event.stage] = self._clock()
+        outage = self._is_outage(event)
+        failing = self._down if outage else self._refused
+        known = event.error in _APART or (outage and bool(self._recent()))
+        # Nothing can be recorded either where nothing can be reached.
+        known = known or (event.stage == "recording" and bool(self._recent()))
+        new = event.stage not in failing and not known
+        if new and outage:
+            self._began = event.stage
+        if new or outage or event.stage in failing:
+            failing[event.stage] = self._clock()
+            self.failing |= _OF_REDIS if outage else {event.stage}
+        consequence = _CONSEQUENCES.get(event.stage, "chat calls go on without the cache")
         self._say(
             logging.WARNING if new else logging.DEBUG,
             event,
@@ -97,9 +115,25 @@ class Log:
             event.stage,
             event.error,
             f": {advice}" if (advice := self._sentences.get(event.error)) else "",
-            _CONSEQUENCES.get(event.stage, "chat calls go on without the cache"),
+            _OUTAGE if outage else consequence,
             " (said once until it works again)" if new else "",
         )
+
+    def _is_outage(self, event: Failed) -> bool:
+        """Tell whether Redis was not there, be it for all or for some; other refusals are about us.
+
+        What comes of a failure that was reported goes on with it.
+        """
+        if event.stage not in _OF_REDIS:
+            return False
+        if event.error in _APART:
+            return event.stage in self._down
+        return event.error.lower().endswith("error") or event.error in _PASSING
+
+    def _recent(self) -> list[str]:
+        """Return in what the outage has shown lately: of what nobody asks for nobody hears."""
+        since = self._clock() - QUIET_SECONDS
+        return [stage for stage, failed in list(self._down.items()) if failed > since]
 
     def _say(self, level: int, event: Event, sentence: str, *arguments: object) -> None:
         if not _LOGGER.isEnabledFor(level):
@@ -111,17 +145,23 @@ class Log:
 
     def recovered(self, stage: str) -> None:
         """Say once that what had failed works again."""
-        failed = self.failing.get(stage)
+        if self._down and stage in _OF_REDIS:
+            self._down.pop(stage, None)
+            if self._began not in self._down and not self._recent():
+                self._down.clear()
+                self.failing -= _OF_REDIS - self._refused.keys()
+                began, self._began = self._began, ""
+                self._over(began)
+        failed = self._refused.get(stage)
         if failed is None or (stage in _BY_CALL and self._clock() - failed < QUIET_SECONDS):
             return
-        if self.failing.pop(stage, None) is not None:  # no other thread was faster
-            _LOGGER.info(
-                "semcache %s: %s works again",
-                self._name,
-                stage,
-                extra={
-                    "semcache_event": "Recovered",
-                    "semcache_name": self._name,
-                    "semcache_stage": stage,
-                },
-            )
+        if self._refused.pop(stage, None) is not None:  # no other thread was faster
+            self.failing -= {stage} - (_OF_REDIS if self._down else set())
+            self._over(stage)
+
+    def _over(self, stage: str) -> None:
+        if not stage:  # another thread was faster
+            return
+        extra = {"semcache_event": "Recovered", "semcache_name": self._name}
+        sentence = "semcache %s: %s works again"
+        _LOGGER.info(sentence, self._name, stage, extra={**extra, "semcache_stage": stage})

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from langchain_redis_semcache._log import Log
+from langchain_redis_semcache._log import QUIET_SECONDS, Log
 from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.events import (
     BreakerChanged,
@@ -189,6 +189,82 @@ def test_an_outage_is_one_warning(caplog: pytest.LogCaptureFixture) -> None:
     reporter.recovered("redis")
     reporter.emit(Failed("update", "store", "OOM"))
     assert [record.levelname for record in caplog.records] == ["WARNING", "WARNING"]
+
+
+@pytest.mark.parametrize("first", ["redis", "search", "store", "vector"])
+def test_an_outage_is_one_line_wherever_it_shows(
+    first: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whichever stage fails first is told of for all of them, and so is the end of all."""
+    caplog.set_level(logging.INFO)
+    reporter = Reporter("app", ())
+    stages = [first, "redis", "search", "store", "vector"]
+    for _ in range(3):
+        for stage in stages:
+            reporter.emit(Failed("lookup", stage, "TimeoutError"))
+            reporter.emit(Failed("lookup", stage, "suspended"))
+    reporter.emit(Failed("lookup", "search", "SearchIncomplete"))
+    reporter.emit(Failed("update", "store", "READONLY"))
+    reporter.emit(Failed("lookup", "recording", "TimeoutError"))
+    for stage in dict.fromkeys(stages):
+        assert len(caplog.records) == 1
+        reporter.recovered(stage)
+    told = [record.getMessage() for record in caplog.records]
+    assert told[0].startswith(f"semcache app: {first} failed (TimeoutError); chat calls go on")
+    assert told[1:] == [f"semcache app: {first} works again"]
+    reporter.emit(Failed("lookup", "redis", "ConnectionError"))
+    assert caplog.records[-1].levelname == "WARNING"
+
+
+def test_what_nobody_asks_for_does_not_prolong_an_outage(caplog: pytest.LogCaptureFixture) -> None:
+    """Searches that failed and are not tried any more keep neither the end nor the next outage
+    from being told; what has failed all the time is not told again."""
+    caplog.set_level(logging.INFO)
+    now = [0.0]
+    log = Log("app", lambda: now[0])
+    for stage in ("redis", "search"):
+        log(Failed("lookup", stage, "TimeoutError"))
+    log.recovered("redis")
+    now[0] = QUIET_SECONDS / 2
+    log.recovered("redis")
+    assert len(caplog.records) == 1
+    now[0] = QUIET_SECONDS
+    assert "redis" in log.failing
+    log.recovered("redis")
+    assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+    assert "redis" not in log.failing
+    log(Failed("update", "store", "TimeoutError"))
+    now[0] += QUIET_SECONDS
+    log(Failed("update", "store", "TimeoutError"))
+    assert len(caplog.records) == 3
+    now[0] += QUIET_SECONDS
+    log.recovered("redis")
+    assert len(caplog.records) == 3, "nobody knows yet whether stores work"
+    log(Failed("lookup", "redis", "TimeoutError"))
+    assert [record.levelname for record in caplog.records[3:]] == ["WARNING"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "error"),
+    [("search", "NotSearchedAcrossNodes"), ("search", "NOPERM"), ("store", "OOM")],
+)
+def test_what_is_refused_is_no_outage(
+    stage: str, error: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What Redis refuses for good is a line of its own, beside an outage's."""
+    caplog.set_level(logging.INFO)
+    reporter = Reporter("app", ())
+    for each in (stage, "redis"):
+        reporter.emit(Failed("lookup", each, error if each == stage else "TimeoutError"))
+    reporter.recovered("redis")
+    for _ in range(2):
+        reporter.recovered(stage)
+    assert [r.getMessage().split(": ", 1)[1].split(" (")[0] for r in caplog.records] == [
+        f"{stage} failed",
+        "redis failed",
+        "redis works again",
+        f"{stage} works again",
+    ]
 
 
 def test_a_setting_that_is_hardly_meant(caplog: pytest.LogCaptureFixture) -> None:
