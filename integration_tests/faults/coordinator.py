@@ -80,6 +80,11 @@ class Coordinated(LoopThread):
         self.nodes[number].process.kill()
         self.nodes[number].process.wait()
 
+    def revive(self, number: int) -> None:
+        """Start a server that was killed, empty, where it was."""
+        self.nodes[number].__exit__(None, None, None)
+        self.nodes[number].__enter__()
+
     async def _start(self) -> None:
         for number in range(len(self.nodes)):
             await self._listen(number)

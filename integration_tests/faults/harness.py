@@ -210,6 +210,10 @@ class Application:
     def warnings(self) -> list[str]:
         return [record.getMessage() for record in self._log.records]
 
+    def outages(self) -> list[str]:
+        """The levels of the lines that say that something failed, and that it works again."""
+        return [record.levelname for record in self._log.lines]
+
     def discreet(self) -> None:
         """Every failure is an event; at most one of each stage is a warning."""
         stages = Counter(record.semcache_stage for record in self._log.records)
@@ -223,14 +227,19 @@ class Application:
 
 class _Warnings(logging.Handler):
     def __init__(self, name: str) -> None:
-        super().__init__(logging.WARNING)
+        super().__init__(logging.INFO)
         self._cache = name
-        self.records: list[Any] = []
+        self.lines: list[Any] = []
+        """Where the level is INFO, the end of what was warned about as well."""
         logging.getLogger("langchain_redis_semcache").addHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.args and record.args[0] == self._cache:  # type: ignore[index]
-            self.records.append(record)
+            self.lines.append(record)
+
+    @property
+    def records(self) -> list[Any]:
+        return [record for record in self.lines if record.levelno >= logging.WARNING]
 
     def close(self) -> None:
         logging.getLogger("langchain_redis_semcache").removeHandler(self)

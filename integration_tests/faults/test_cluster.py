@@ -438,9 +438,12 @@ def test_a_shard_joins(connect: Connect, searched: Coordinated) -> None:
     app.discreet() if app.failures() else None
 
 
-def test_a_shard_dies(connect: Connect, searched: Coordinated) -> None:
+def test_a_shard_dies(
+    connect: Connect, searched: Coordinated, caplog: pytest.LogCaptureFixture
+) -> None:
     """Searches do not cover all shards any more, which is their own reason; keys of the others go
-    on."""
+    on. The log says once that it is so, and once that it is over."""
+    caplog.set_level("INFO", "langchain_redis_semcache")
     app = connect(searched.ports[0])
     app.patience = 10  # clients take their time to find out
     known = [new_question() for _ in range(24)]
@@ -455,6 +458,11 @@ def test_a_shard_dies(connect: Connect, searched: Coordinated) -> None:
     assert app.cache.stats.misses["search_incomplete"] > before
     eventually(lambda: sum(map(app, known)) >= 5, 20)
     app.discreet()
+    assert app.outages() == ["WARNING"]
+    searched.revive(1)
+    eventually(lambda: all(app(f"please {question}") for question in known), 30)
+    eventually(lambda: all(map(app, known)) and len(app.outages()) > 1)
+    assert app.outages() == ["WARNING", "INFO"]
 
 
 def test_tags_on_every_node(connect: Connect, scripted: list[ScriptedRedis]) -> None:

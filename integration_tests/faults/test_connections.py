@@ -211,8 +211,14 @@ def role(server: RawServer) -> str:
     return "changing"
 
 
-def test_failover(make_both: MakeBoth, replicated: tuple[RawServer, RawServer, RawServer]) -> None:
-    """When the master dies and a sentinel promotes the replica, the cache follows."""
+def test_failover(
+    make_both: MakeBoth,
+    replicated: tuple[RawServer, RawServer, RawServer],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """When the master dies and a sentinel promotes the replica, the cache follows; the log says
+    once that it is gone, and once that it is back."""
+    caplog.set_level("INFO", "langchain_redis_semcache")
     master, replica, sentinel = replicated
     apps = make_both(f"redis+sentinel://127.0.0.1:1,127.0.0.1:{sentinel.port}/mymaster/0")
     known = [app.warm_up() for app in apps]
@@ -225,13 +231,18 @@ def test_failover(make_both: MakeBoth, replicated: tuple[RawServer, RawServer, R
         app.recovers(30)
         assert app(question)
         app.discreet()
+        assert app.outages() == ["WARNING", "INFO"]
     assert role(replica) == "master"
 
 
 def test_demotion_under_a_living_connection(
-    make_both: MakeBoth, replicated: tuple[RawServer, RawServer, RawServer]
+    make_both: MakeBoth,
+    replicated: tuple[RawServer, RawServer, RawServer],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    """A planned failover demotes the server we are connected to: READONLY, then the new master."""
+    """A planned failover demotes the server we are connected to: READONLY, then the new master,
+    which is one outage if it is any."""
+    caplog.set_level("INFO", "langchain_redis_semcache")
     master, replica, sentinel = replicated
     apps = make_both(f"redis+sentinel://127.0.0.1:{sentinel.port}/mymaster")
     known = [app.warm_up() for app in apps]
@@ -247,6 +258,7 @@ def test_demotion_under_a_living_connection(
     for app, question in zip(apps, known, strict=True):
         app.recovers(30)
         assert app(question)
+        assert app.outages() in ([], ["WARNING", "INFO"])
 
 
 # -- flows that somebody in between forgot ---------------------------------------------------------
