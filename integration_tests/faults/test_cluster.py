@@ -350,6 +350,23 @@ def test_a_new_shard_gets_its_index(
     assert not app.failures()
 
 
+@pytest.mark.parametrize("missing", [NO_INDEX, VALKEY_NO_INDEX])
+def test_setup_while_another_clears(
+    connect: Connect, scripted: list[ScriptedRedis], missing: str
+) -> None:
+    """An index that is dropped on some shard as soon as it is made is made again, at whichever
+    node it is each one's turn."""
+    left = [missing] * 3
+
+    def search(_: Any) -> Any:
+        return left.pop().encode() if left else resp([0])
+
+    for node in scripted:
+        node.script |= {"FT.SEARCH": search, "FT.CREATE": "-Index already exists"}
+    connect(scripted[0].port, limits=Limits(redis=5)).do("setup")
+    assert received(scripted, "FT.CREATE") == received(scripted, "FT.SEARCH") == 4
+
+
 def created(nodes: list[ScriptedRedis]) -> Any:
     """FT.CREATE that makes the index on all shards."""
 
@@ -436,6 +453,17 @@ def test_a_shard_joins(connect: Connect, searched: Coordinated) -> None:
         assert all(map(app, known))
     assert {failure.split(":")[0] for failure in app.failures()} <= {"search"}
     app.discreet() if app.failures() else None
+
+
+def test_setup_of_a_shard_that_has_joined(connect: Connect, searched: Coordinated) -> None:
+    """Set-up makes the index where it is lacking, though there is one on the other shards."""
+    app = connect(searched.ports[0], limits=Limits(redis=5))
+    app.do("setup")
+    searched.join()
+    app.do("setup")
+    with app.cache.read_only():
+        assert not app(new_question())
+    assert not app.failures()
 
 
 def test_a_shard_dies(
