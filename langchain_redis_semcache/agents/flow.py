@@ -6,6 +6,7 @@ Rule of this module: the generators decide and do nothing; the drivers do and de
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -18,7 +19,7 @@ from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, Generation
 
 from .. import RedisSemanticCache
-from .runs import Run, Runs, question_of
+from .runs import Run, Runs, let_go, question_of
 from .structured import as_response, native
 from .words import Words, agent_name, run_words, tool_words
 
@@ -91,7 +92,7 @@ class Agent:
                 if served is not None:
                     return served
             run = self._runs.begin(asked.question, Run(view, asked.words))
-        response: ModelResponse[Any] = yield Proceed()
+        response: ModelResponse[Any] = yield from _proceeding(run)
         if run is not None:
             yield from self._heard(run, asked, response)
         return response
@@ -119,35 +120,29 @@ class Agent:
     def tool_call(self, request: ToolCallRequest) -> Flow:
         """Take note of a tool's result; answer it from the cache where that was asked for."""
         call, tool = request.tool_call, request.tool
-        words: Words | None = None
-        if tool is not None and call["name"] in self._tool_results:
-            words = tool_words(call["name"], call["args"], tool)
-            view = self._cache.at_call()
-            found = _answer((yield Lookup(view, words)))
-            if found is not None:
-                result = ToolMessage(found.content, name=call["name"], tool_call_id=call["id"])
-                return self._noted(request, result)
-        result = self._noted(request, (yield Proceed()))
-        if words is not None and isinstance(result, ToolMessage) and result.status != "error":
-            if result.artifact is None and result.content:
-                yield Store(view, words, AIMessage(result.content))
-            else:
-                _leave(view, "not_plain_data")
+        run = self._run_of(request)
+        if tool is None or call["name"] not in self._tool_results:
+            return _noted(run, (yield from _proceeding(run)))
+        words, view = tool_words(call["name"], call["args"], tool), self._cache.at_call()
+        found = _answer((yield Lookup(view, words)))
+        if found is not None:
+            return _noted(
+                run, ToolMessage(found.content, name=call["name"], tool_call_id=call["id"])
+            )
+        result = _noted(run, (yield from _proceeding(run, view)))
+        if not isinstance(result, ToolMessage) or result.status == "error":
+            let_go(view)
+        elif result.artifact is None and result.content:
+            yield Store(view, words, AIMessage(result.content))
+        else:
+            let_go(view)
+            _leave(view, "not_plain_data")
         return result
 
-    def _noted(self, request: ToolCallRequest, result: Any) -> Any:
+    def _run_of(self, request: ToolCallRequest) -> Run | None:
         messages = request.state["messages"] if isinstance(request.state, dict) else []
         position = question_of(messages)
-        run = None if position is None else self._runs.get(messages[position].id)
-        if run is not None:
-            if not isinstance(result, ToolMessage):
-                # It changes the state of the graph, which an answer from the cache would not.
-                run.object("tool_command")
-            elif result.status == "error":
-                run.object("tool_failed")
-            else:
-                run.said(result)
-        return result
+        return None if position is None else self._runs.get(messages[position].id)
 
     def _read(self, request: ModelRequest[Any]) -> Asked | str:
         """Return what was asked, or why it is left to the model."""
@@ -187,38 +182,66 @@ class Agent:
         return any(name not in self._tools for name in called)
 
 
+def _noted(run: Run | None, result: Any) -> Any:
+    """Have a run take note of what a tool has returned."""
+    if run is not None:
+        if not isinstance(result, ToolMessage):
+            # It changes the state of the graph, which an answer from the cache would not.
+            run.object("tool_command")
+        elif result.status == "error":
+            run.object("tool_failed")
+        else:
+            run.said(result)
+    return result
+
+
+def _proceeding(run: Run | None, own: BaseCache | None = None) -> Flow:
+    """Let the model or the tool answer; where that raises, nobody need wait for it."""
+    answered = False
+    try:
+        answer = yield Proceed()
+        answered = True
+    finally:
+        for view in (None if run is None else run.view, own):
+            if view is not None and not answered:
+                let_go(view)
+    return answer
+
+
 def run(flow: Flow, proceed: Callable[[], Any]) -> Any:
     """Run a flow in this thread."""
     reply: Any = None
-    while True:
-        try:
-            step = flow.send(reply)
-        except StopIteration as end:
-            return end.value
-        if isinstance(step, Lookup):
-            reply = step.view.lookup(*step.words)
-        elif isinstance(step, Proceed):
-            reply = proceed()
-        else:
-            step.view.update(*step.words, [ChatGeneration(message=step.answer)])
-            reply = None
+    with closing(flow):
+        while True:
+            try:
+                step = flow.send(reply)
+            except StopIteration as end:
+                return end.value
+            if isinstance(step, Lookup):
+                reply = step.view.lookup(*step.words)
+            elif isinstance(step, Proceed):
+                reply = proceed()
+            else:
+                step.view.update(*step.words, [ChatGeneration(message=step.answer)])
+                reply = None
 
 
 async def arun(flow: Flow, proceed: Callable[[], Awaitable[Any]]) -> Any:
     """Do as a task what `run` does."""
     reply: Any = None
-    while True:
-        try:
-            step = flow.send(reply)
-        except StopIteration as end:
-            return end.value
-        if isinstance(step, Lookup):
-            reply = await step.view.alookup(*step.words)
-        elif isinstance(step, Proceed):
-            reply = await proceed()
-        else:
-            await step.view.aupdate(*step.words, [ChatGeneration(message=step.answer)])
-            reply = None
+    with closing(flow):
+        while True:
+            try:
+                step = flow.send(reply)
+            except StopIteration as end:
+                return end.value
+            if isinstance(step, Lookup):
+                reply = await step.view.alookup(*step.words)
+            elif isinstance(step, Proceed):
+                reply = await proceed()
+            else:
+                await step.view.aupdate(*step.words, [ChatGeneration(message=step.answer)])
+                reply = None
 
 
 def _answer(found: Sequence[Generation] | None) -> AIMessage | None:

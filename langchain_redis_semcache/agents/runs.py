@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 from .words import Words
 
-__all__ = ["Run", "Runs", "question_of"]
+__all__ = ["Run", "Runs", "let_go", "question_of"]
 
 MOST = 4096
 """Runs that end in an error are forgotten when so many others have begun."""
@@ -36,6 +36,7 @@ class Run:
     def object(self, reason: str) -> None:
         """Keep the first reason."""
         self.objection = self.objection or reason
+        let_go(self.view)
 
     def said(self, message: BaseMessage) -> None:
         """Take note of what the model or a tool has said."""
@@ -82,6 +83,13 @@ class Runs:
         with self._lock:
             if self._runs.get(question) is run:
                 del self._runs[question]
+
+
+def let_go(view: BaseCache) -> None:
+    """Say that nobody need wait for an answer, to a cache in which others may."""
+    tell = getattr(view, "let_go", None)
+    if tell is not None:
+        tell()
 
 
 def question_of(messages: Sequence[BaseMessage]) -> int | None:

@@ -179,6 +179,43 @@ def test_a_tool_that_failed(agent: Agent, events: list[Event], result: Any, reas
     assert reasons(events) == [reason]
 
 
+def test_nobody_waits_for_nothing(agent: Agent) -> None:
+    """Who waits for the answer of a run is let go as soon as it is known that none is stored."""
+    gone: list[str] = []
+    flow, looked = begun(agent)
+    view: Any = looked.view
+    view.let_go = lambda: gone.append("failed")
+    flow.close()
+    assert gone == ["failed"]
+    flow, looked = begun(agent)
+    view = looked.view
+    view.let_go = lambda: gone.append("tool")
+    steps_left(flow, says(ASKED))
+    raising = agent.tool_call(called(None))
+    next(raising)
+    assert gone == ["failed"]
+    raising.close()
+    assert gone == ["failed", "tool"]
+    steps(agent.tool_call(called(Command(update={}))), Command(update={}))
+    assert gone == ["failed", "tool", "tool"]
+
+
+@pytest.mark.parametrize("result", [None, FOUND.model_copy(update={"artifact": 1}), Command()])
+def test_nobody_waits_for_a_tool(events: list[Event], result: Any) -> None:
+    """Who waits for the result of a tool is let go where none is stored, or where it raises."""
+    gone: list[bool] = []
+    flow = Agent(a_cache(events), [], ["search_docs"]).tool_call(called(result))
+    looked: Any = next(flow)
+    looked.view.let_go = lambda: gone.append(True)
+    flow.send(None)
+    assert gone == []
+    if result is None:
+        flow.close()
+    else:
+        steps_left(flow, result)
+    assert gone == [True]
+
+
 @pytest.mark.parametrize(
     ("asked", "reason"),
     [
@@ -278,6 +315,18 @@ async def test_drivers() -> None:
     async def later() -> str:
         return "answer"
 
+    def wrong() -> Any:
+        raise OSError("no model")
+
+    raising = flow()
+    with pytest.raises(OSError, match="no model"):
+        run(raising, wrong)
+    assert raising.gi_frame is None
+    raising = flow()
+    with pytest.raises(OSError, match="no model"):
+        await arun(raising, wrong)
+    assert raising.gi_frame is None
+    asked.clear()
     assert run(flow(), lambda: "answer") == (["found"], "answer", None)
     assert await arun(flow(), later) == (["found"], "answer", None)
     assert asked == [("lookup", "p", "m"), ("update", "p", "m")] * 2
