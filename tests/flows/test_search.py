@@ -304,6 +304,18 @@ def test_an_index_that_hangs_when_it_is_made() -> None:
     assert lab.events == [Failed("lookup", "search", "TimeoutError")]
 
 
+def test_a_store_does_not_wait_for_the_index() -> None:
+    """On a cluster it is made behind the answer, which a dead shard must not keep from Redis."""
+    lab = Cluster()
+    (request,) = lab.search.ensure_behind(VECTOR)
+    assert isinstance(request, Later)
+    made = next(request.flow)
+    assert isinstance(made, Send)
+    assert made.commands == [lab.schema.create(2)]
+    lab.search.exists(2)
+    assert list(lab.search.ensure_behind(VECTOR)) == []
+
+
 @pytest.mark.parametrize("error", ["SearchIncomplete", "TimeoutError", "suspended"])
 def test_a_cluster_that_cannot_be_searched(error: str) -> None:
     """A dead shard is a miss of its own and no failure of Redis as a whole."""
