@@ -21,7 +21,7 @@ from langchain_core.outputs import ChatGeneration, Generation
 from .. import RedisSemanticCache
 from .runs import Run, Runs, let_go, question_of
 from .structured import as_response, native
-from .words import Words, agent_name, run_words, tool_words
+from .words import Words, agent_name, is_told_more, run_words, tool_words
 
 __all__ = ["Agent", "Flow", "arun", "run"]
 
@@ -122,6 +122,9 @@ class Agent:
         call, tool = request.tool_call, request.tool
         run = self._run_of(request)
         if tool is None or call["name"] not in self._tool_results:
+            return _noted(run, (yield from _proceeding(run)))
+        if is_told_more(tool):
+            _leave(self._cache.at_call(), "injected_arguments")
             return _noted(run, (yield from _proceeding(run)))
         words, view = tool_words(call["name"], call["args"], tool), self._cache.at_call()
         found = _answer((yield Lookup(view, words)))

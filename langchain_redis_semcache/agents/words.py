@@ -18,7 +18,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.config import get_config
 
-__all__ = ["Words", "agent_name", "run_words", "tool_words"]
+__all__ = ["Words", "agent_name", "is_told_more", "run_words", "tool_words"]
 
 Words = tuple[str, str]
 """The `prompt` and the `llm_string` of a lookup and an update."""
@@ -53,6 +53,18 @@ def tool_words(name: str, arguments: dict[str, Any], tool: BaseTool) -> Words:
     """Return the words of a tool call; without a human message only an identical one matches."""
     call = AIMessage("", tool_calls=[{"name": name, "args": arguments, "id": ""}])
     return _dumped([call]), str([("tool_result", _schema(tool))])
+
+
+def is_told_more(tool: BaseTool) -> bool:
+    """Tell whether a tool is given more than the model's arguments: the state, the runtime, ..."""
+    # Where its schema was given by hand, the schemas are one, and only the tool itself knows.
+    if getattr(tool, "_injected_args_keys", None):
+        return True
+    asked, given = (
+        getattr(schema, "model_fields", None)
+        for schema in (tool.tool_call_schema, tool.get_input_schema())
+    )
+    return asked is not None and given is not None and asked.keys() != given.keys()
 
 
 def agent_name() -> str | None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
 from langchain.agents.middleware import ModelRequest
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AnyMessage, HumanMessage
 from langchain_core.tools import BaseTool, tool
+from langgraph.prebuilt import InjectedState
 
 from langchain_redis_semcache import RedisSemanticCache
 from langchain_redis_semcache.events import Event
@@ -23,6 +24,15 @@ def search_docs(query: str) -> str:
 
 
 SEARCH: BaseTool = search_docs
+
+
+@tool("search_docs")
+def of_state(query: str, state: Annotated[dict[str, Any], InjectedState]) -> str:
+    """Search the user's documents."""
+    return f"{query} {state['user']}"
+
+
+OF_STATE: BaseTool = of_state
 
 
 def model() -> FakeListChatModel:

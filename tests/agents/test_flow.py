@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from langchain_redis_semcache.agents.flow import Agent, Flow, Lookup, Proceed, Store, arun, run
 from langchain_redis_semcache.events import Bypassed, Event
-from tests.agents.lab import QUESTION, SEARCH, a_cache, request
+from tests.agents.lab import OF_STATE, QUESTION, SEARCH, a_cache, request
 
 
 class City(BaseModel):
@@ -284,6 +284,16 @@ def test_results_of_tools(events: list[Event]) -> None:
         taken, _ = steps(agent.tool_call(called(other, state=[])), None, other)
         assert kinds(taken) == [Lookup, Proceed]
     assert reasons(events) == ["not_plain_data"]
+
+
+def test_a_tool_that_is_told_more(events: list[Event]) -> None:
+    """A tool whose result depends on more than the model's arguments is asked each time."""
+    agent = Agent(a_cache(events), [], ["search_docs"])
+    asked = called(FOUND)
+    asked.tool = OF_STATE
+    taken, _ = steps(agent.tool_call(asked), FOUND)
+    assert kinds(taken) == [Proceed]
+    assert reasons(events) == ["injected_arguments"]
 
 
 async def test_drivers() -> None:

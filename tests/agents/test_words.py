@@ -6,13 +6,16 @@ import json
 from typing import Any
 
 import pytest
+from langchain.tools import ToolRuntime
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.tools import BaseTool, StructuredTool
+from pydantic import BaseModel
 
-from langchain_redis_semcache.agents.words import run_words, tool_words
+from langchain_redis_semcache.agents.words import is_told_more, run_words, tool_words
 from langchain_redis_semcache.question.prompt import read
 from langchain_redis_semcache.question.scope import read_model
-from tests.agents.lab import QUESTION, SEARCH, model, request
+from tests.agents.lab import OF_STATE, QUESTION, SEARCH, model, request
 
 
 def words(declared: tuple[str, ...] = ("search_docs",), **fields: Any) -> tuple[str, str]:
@@ -31,6 +34,36 @@ def test_the_question() -> None:
     ]
     assert "q1" not in prompt
     assert read_model(llm_string).distinct
+
+
+class Query(BaseModel):
+    """A schema that was written by hand."""
+
+    query: str
+
+
+def with_runtime(query: str, runtime: ToolRuntime[Any, Any]) -> str:
+    """Search."""
+    return f"{query} {runtime.state}"
+
+
+BY_JSON: Any = {"title": "x", "type": "object", "properties": {"query": {"type": "string"}}}
+
+
+@pytest.mark.parametrize(
+    ("tool", "more"),
+    [
+        (SEARCH, False),
+        (StructuredTool.from_function(with_runtime, args_schema=BY_JSON), True),
+        (StructuredTool.from_function(SEARCH.invoke, None, "x", "x", args_schema=BY_JSON), False),
+        (StructuredTool.from_function(with_runtime), True),
+        (StructuredTool.from_function(with_runtime, args_schema=Query), True),
+        (OF_STATE, True),
+    ],
+)
+def test_what_a_tool_is_told(tool: BaseTool, more: bool) -> None:
+    """A tool that is given the state or the runtime is known, however its schema was made."""
+    assert is_told_more(tool) is more
 
 
 @pytest.mark.parametrize(
