@@ -100,7 +100,7 @@ def belongs(reply: Any, distance: str) -> bool:
     documents = _documents(reply)
     if documents:
         name = distance.encode()
-        return all(not fields or name in _fields(fields) for _, fields in documents)
+        return all(not fields or _has(fields, name) for _, fields in documents)
     # Nothing was found: in RESP2, in RESP3, or in RESP3 read as pairs.
     if isinstance(reply, (list, tuple)):
         return bool(reply) and (isinstance(reply[0], int) or "results" in map(text, reply[::2]))
@@ -176,6 +176,13 @@ def _documents(reply: Any) -> list[tuple[Any, Any]]:
 
 def _get(mapping: Mapping[Any, Any], name: str) -> Any:
     return mapping.get(name.encode(), mapping.get(name))
+
+
+def _has(fields: Any, name: bytes) -> bool:
+    """Tell whether there is a field of this name: nothing is made of most documents but that."""
+    if isinstance(fields, list) and name in fields[:-1:2]:
+        return True
+    return name in _fields(fields)
 
 
 def _fields(value: Any) -> Mapping[Any, Any]:

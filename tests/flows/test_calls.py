@@ -9,8 +9,9 @@ import pytest
 
 from langchain_redis_semcache import _log
 from langchain_redis_semcache._effects import LARGE, Send, Work
+from langchain_redis_semcache.admission import CompleteAnswers
 from langchain_redis_semcache.events import Bypassed, Failed
-from tests.lab import ASKED, MODEL, Lab
+from tests.lab import ASKED, MODEL, Lab, chat
 
 TOOLS = MODEL + "x" * (2 * LARGE)
 
@@ -52,6 +53,34 @@ def test_a_hook_that_works_again(
     broken.clear()
     lab.lookup(ASKED)
     assert [record.levelname for record in caplog.records] == ["WARNING", "INFO"]
+
+
+class OfTheHour(CompleteAnswers):
+    """Leaves every second call alone, whatever is asked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = 0
+
+    def leaves_alone(self, question: str, temperature: float | None, /) -> str | None:
+        self.asked += 1
+        return "closed" if self.asked % 2 == 0 else super().leaves_alone(question, temperature)
+
+
+def test_what_an_admission_says_of_a_call() -> None:
+    """An admission that somebody derived from ours is asked at each call."""
+    lab = Lab(admission=OfTheHour())
+    lab.lookup(ASKED)
+    lab.lookup(ASKED)
+    assert lab.last == Bypassed("lookup", "closed")
+
+
+def test_what_our_admission_says_of_a_call() -> None:
+    """Ours leaves a question about now alone each time, also where its reading is remembered."""
+    lab = Lab(admission=CompleteAnswers())
+    for _ in range(2):
+        lab.lookup(chat("What is the weather like today?"))
+        assert lab.last == Bypassed("lookup", "time_sensitive")
 
 
 class Grammar:
