@@ -11,7 +11,7 @@ import base64
 import json
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +27,7 @@ FIELDS = (
     "model",
     "namespace",
     "tags",
+    "tag_ids",
     "documents",
     "ttl",
     "vector",
@@ -35,6 +36,9 @@ FIELDS = (
 _HEX = re.compile(r"[0-9a-f]{32}")
 _HALF = re.compile("[\ud800-\udfff]")
 _VARIANT = re.compile(r"[0-9a-f]{8}")
+# A tag may hold what stands between two of them: their digests say which they are.
+_TAG_IDS = re.compile(r"[0-9a-f]{32}(,[0-9a-f]{32})*")
+_MORE = ("model", "namespace", "tags", "tag_ids", "documents", "ttl")
 VERSION = 1
 
 
@@ -90,7 +94,7 @@ def write(root: str, key: str, values: Any, ttl: Any, has_vector: Any, now: floa
         "expires_at": now + ttl / 1000 if isinstance(ttl, int) and ttl >= 0 else None,
         "by_meaning": bool(has_vector),
     }
-    for name in ("model", "namespace", "tags", "documents", "ttl"):
+    for name in _MORE:
         if told[name]:
             record[name] = as_text(told[name])
     if vector:
@@ -139,20 +143,18 @@ def read(line: str) -> Record:
 
 def _more(record: Mapping[str, Any]) -> dict[bytes, bytes]:
     more: dict[bytes, bytes] = {}
-    for name in ("model", "namespace", "tags", "documents", "ttl"):
+    for name in _MORE:
         value = record.get(name)
         if value is None:
             continue
         if not _is_text(value) or (name == "ttl" and not value.isdigit()):
             raise RecordError(f"no {name}")
         more[name.encode()] = raw(value)
-    if b"tags" in more:
-        more[b"tag_ids"] = ",".join(map(tag_id, _tags(record["tags"]))).encode()
+    if b"tag_ids" in more and not _TAG_IDS.fullmatch(record["tag_ids"]):
+        raise RecordError("no tag_ids")
+    if b"tags" in more and b"tag_ids" not in more:  # written by hand
+        more[b"tag_ids"] = ",".join(map(tag_id, record["tags"].split(", "))).encode()
     return more
-
-
-def _tags(joined: str) -> Sequence[str]:
-    return joined.split(", ")
 
 
 def _is_text(value: Any) -> bool:

@@ -49,8 +49,16 @@ def test_whole() -> None:
     assert (record.created_at, record.expires_at) == (1_700_000_000.5, 1_700_000_105.0)
     assert (record.by_meaning, record.vector) == (True, b"\x00\xff")
     fields = record.fields()
-    assert fields[b"tag_ids"] == f"{tag_id('faq')},{tag_id('v2')}".encode()
+    assert fields[b"tag_ids"] == f"{tag_id('faq')},{tag_id('v2')}".encode()  # by hand
     assert {name: fields[name.encode()] for name in more} == more
+
+
+def test_a_tag_with_a_comma() -> None:
+    """A tag that holds what stands between two is one, so that it withdraws what it did before."""
+    known = tag_id("Smith, John.pdf").encode()
+    written = write("app::", KEY, values(tags=b"Smith, John.pdf", tag_ids=known), -1, 1, 1.0)
+    assert written is not None
+    assert read(written).more[b"tag_ids"] == known
 
 
 @given(printable, printable, st.binary(min_size=1), st.booleans())
@@ -112,6 +120,7 @@ def test_nothing_to_write(fetched: Any) -> None:
         line(vector="!"),
         line(vector=7),
         line(tags=["faq"]),
+        line(tag_ids="*"),
         line(ttl="-1"),
         line(model=7),
     ],
