@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from .lexicon import lexicon
+from .lexicon import DEFAULT_LANGUAGE, lexicon
 from .reading import FREE, VETO, Text, pair
 from .wording import edits, joined, phrases, stem
 
@@ -59,6 +59,8 @@ def asks_otherwise(a: Text, b: Text) -> bool:
         return False
     if not of_a or not of_b or of_a == of_b or {of_a, of_b} in _ONE_ANSWER:
         return False
+    if {of_a, of_b} == _OF_ONESELF and not a.lexicon.personal.isdisjoint(a.words | b.words):
+        return False
     if "thing" in (of_a, of_b):  # "what is my next day off" / "when is my next day off"
         return "place" in (of_a, of_b) and _asked_of_one(a, b)
     return _hardly_else(a, b, "asked") or _asked_of_one(a, b)
@@ -78,11 +80,9 @@ def _about(text: Text) -> frozenset[str]:
 
 _GONE = frozenset(("past", "perfect"))
 _BE = frozenset(("be", "been"))
-# "where can I find" / "how can I find", "when" / "which year"
-_ONE_ANSWER = (
-    {"manner", "place"},
-    *({"choice", aspect} for aspect in ("reason", "time", "place", "person", "size")),
-)
+_OF_ONESELF = {"manner", "place"}  # "where can I find" / "how can I find"
+# "when" / "which year"
+_ONE_ANSWER = tuple({"choice", aspect} for aspect in ("reason", "time", "place", "person", "size"))
 
 
 def _aspect(text: Text) -> str | None:
@@ -97,7 +97,10 @@ def _past(a: Text, b: Text) -> bool:
     one, other = differing
     if (one in a.words) == (other in a.words):
         return False
-    return _is_past(one, other, a.lexicon.language) or _is_past(other, one, a.lexicon.language)
+    language = a.lexicon.language
+    if _words("tenses", language).isdisjoint(a.words | b.words):
+        one, other = one.removesuffix("s"), other.removesuffix("s")  # who hosts/who hosted
+    return _is_past(one, other, language) or _is_past(other, one, language)
 
 
 def _is_past(past: str, verb: str, language: str) -> bool:
@@ -140,6 +143,8 @@ def _other_mood(a: Text, b: Text) -> bool:
     asks = a.lexicon.question_words
     if a.words & asks != b.words & asks or "how" in a.words:
         return False
+    if a.lexicon.language != DEFAULT_LANGUAGE and not asks.isdisjoint(a.words):
+        return False  # "wie kann ich" / "wie soll ich"
     if not asks.isdisjoint(a.words) and "can" not in of_a | of_b:
         return False  # "what should I pack" / "what do I need to pack"
     if "you" in a.words & b.words and ("will" in of_a | of_b or not _moods_first(a, b)):

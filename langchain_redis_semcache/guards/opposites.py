@@ -72,6 +72,11 @@ def _table(language: str) -> _Table:
     return _Table(table, shortest, particles, on_off)
 
 
+def on_off(language: str) -> frozenset[str]:
+    """Particles that a verb changes its meaning with: on, off, up, down."""
+    return _table(language).on_off
+
+
 def without_sides(words: frozenset[str], language: str) -> frozenset[str]:
     """The words that can take no side of any pair."""
     table = _table(language)
@@ -97,7 +102,9 @@ def opposed(a: Text, b: Text) -> bool:
 def _turned(a: Text, b: Text, only_a: frozenset[str], only_b: frozenset[str]) -> bool:
     """Whether a word of the first text is one of the second that is turned round."""
     language = a.lexicon.language
-    return _prefixed(only_a, only_b, language) or _in_roles(only_a, only_b) or _steered(a, b)
+    if _lacking(only_a, only_b, language) or _prefixed(only_a, only_b, language):
+        return True
+    return _in_roles(only_a, only_b) or _steered(a, b)
 
 
 def _in_roles(words: frozenset[str], others: frozenset[str]) -> bool:
@@ -140,6 +147,22 @@ def _prefixed(words: frozenset[str], others: frozenset[str], language: str) -> b
         for size in range(1, min(longest, len(word) - _LEAST) + 1)
         if size > 1 or len(word) > _LEAST_AFTER_ONE  # across is no a-cross
     )
+
+
+def _lacking(words: frozenset[str], others: frozenset[str], language: str) -> bool:
+    """Whether a word says that what another one says is not there: painless/painful."""
+    for lacking, endings in _suffixes(language):
+        for word in words:
+            root = word.removesuffix(lacking)
+            if root != word and (root in others or any(root + end in others for end in endings)):
+                return True
+    return False
+
+
+@cache
+def _suffixes(language: str) -> list[tuple[str, list[str]]]:
+    pairs = lexicon(language).pairs("suffixes")
+    return [(lacking, having) for (lacking,), having in pairs]
 
 
 @cache

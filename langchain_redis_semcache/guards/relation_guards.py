@@ -7,9 +7,9 @@ questions turns it back, and while little else differs.
 from __future__ import annotations
 
 from functools import cache
-from itertools import chain
+from itertools import chain, pairwise
 
-from .lexicon import DEFAULT_LANGUAGE, lexicon
+from .lexicon import DEFAULT_LANGUAGE, Lexicon, lexicon
 from .opposites import opposed, without_sides
 from .reading import FREE, VETO, Text, pair, share
 from .wording import edits, frame, stem
@@ -19,6 +19,7 @@ __all__ = ["direction", "negation", "opposites"]
 _EDITED_WORDS = 4  # words besides the negation that may differ between a question and its denial
 _AROUND = 6  # words around a question that has its parts exchanged
 _ONE_EACH = 2
+_ROOT = 4  # letters that two forms of a word share
 _LEAST_SHARED = 3  # words of a question that is turned into the passive
 _BESIDE = frozenset(("to", "of", "be", "from", "with"))
 _RELATED = 0.4  # likeness below which two opposite words need not be about the same thing
@@ -45,8 +46,14 @@ def negation(asked: str, cached: str, /) -> float:
         return FREE
     if len((a.content ^ b.content) - denial.lexicon.negators) > _EDITED_WORDS or opposed(a, b):
         return FREE
-    stems = {stem(word) for word in plain.words}
-    return FREE if stems.isdisjoint(map(stem, _negated(denial))) else VETO
+    form = stem if plain.lexicon.language == DEFAULT_LANGUAGE else _beginning
+    forms = {form(word) for word in plain.words}
+    return FREE if forms.isdisjoint(map(form, _negated(denial))) else VETO
+
+
+def _beginning(word: str) -> str:
+    """What the forms of a word share in languages whose endings nobody cuts: eier/eiern."""
+    return word[:_ROOT]
 
 
 def _denied(a: Text, b: Text) -> bool:
@@ -71,8 +78,15 @@ def _negators(text: Text) -> frozenset[str]:
 
 
 def _negated(text: Text) -> list[str]:
-    """The three words of content after a negator, as far as its clause goes."""
+    """The three words of content after a negator, as far as its clause goes.
+
+    And the one before it in other languages: "Wie kündige ich mein Abo nicht?"
+    """
     known, found, open_places = text.lexicon, list[str](), 0
+    if known.language != DEFAULT_LANGUAGE:
+        for before, token in pairwise(text.tokens):
+            if token in known.negators and before not in known.stopwords:
+                found.append(before)
     for token in text.tokens:
         if token in known.negators:
             open_places = 3
@@ -193,18 +207,18 @@ def _exchanged(a: Text, b: Text) -> bool:
     shorter, longer = sorted((_laid_out(a), _laid_out(b)), key=len)
     more = len(longer) - len(shorter)
     if not more:
-        return shorter != longer and _crossed(shorter, longer, a.lexicon.symmetric)
+        return shorter != longer and _crossed(shorter, longer, a.lexicon)
     empty = a.lexicon.stopwords | a.lexicon.courtesies
     for start in range(more + 1 if more <= _AROUND else 0):
         end = start + len(shorter)
         if empty.issuperset(longer[:start] + longer[end:]):
             inner = longer[start:end]
-            if inner != shorter and _crossed(shorter, inner, a.lexicon.symmetric):
+            if inner != shorter and _crossed(shorter, inner, a.lexicon):
                 return True
     return False
 
 
-def _crossed(left: list[str], right: list[str], symmetric: frozenset[str]) -> bool:
+def _crossed(left: list[str], right: list[str], known: Lexicon) -> bool:
     """Whether two parts have changed places in two texts of one length, and nothing else."""
     start, end = 0, len(left)
     while left[start] == right[start]:
@@ -216,7 +230,11 @@ def _crossed(left: list[str], right: list[str], symmetric: frozenset[str]) -> bo
         for y in range(1, min(5, len(left) - x + 1)):
             middle = left[x:-y]
             if right == left[-y:] + middle + left[:x]:
-                return not symmetric.issuperset(middle)
+                if known.symmetric.issuperset(middle):
+                    return False
+                # "The painting is in which museum?"
+                fronted = not known.question_words.isdisjoint(left[:x] + left[-y:])
+                return not (fronted and _passive(known.language)["be"].issuperset(middle))
     return False
 
 

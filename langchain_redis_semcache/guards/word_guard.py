@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import cache
 
 from .lexicon import frequent, lexicon
+from .opposites import on_off
 from .quantities import numerals, units
 from .reading import FREE, VETO, Text, pair, read
 from .typos import mistyped
@@ -60,7 +61,7 @@ def words(asked: str, cached: str, /) -> float:
 
 def _one_phrase(left: tuple[str, ...], right: tuple[str, ...], language: str) -> bool:
     """Whether two phrases may be one: with a word alike, in one spelling, or abbreviated."""
-    beside = _beside(language)
+    beside = _beside(language) | on_off(language)
     if any(word in beside for word in (*left, *right)):
         return True
     if any(_one_word(x, y, language) for x in left for y in right):

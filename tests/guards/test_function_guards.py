@@ -53,6 +53,8 @@ VETOED: Table = {
         ("Has the council agreed on it?", "Will the council agree on it?"),
         ("Is the tower being painted?", "Has the tower been painted?"),
         ("which horse won the race", "which horse will win the race"),
+        ("who owns the mill", "who owned the mill"),
+        ("Muss ich hier parken?", "Darf ich hier parken?"),
         ("Would a bank take this cheque?", "Should a bank take this cheque?"),
         ("should you rinse quinoa", "must you rinse quinoa"),
     ],
@@ -63,6 +65,7 @@ VETOED: Table = {
         ("How long do I steam rice?", "How do I steam rice?"),
         ("how can I become a judge", "who can become a judge"),
         ("what does a spleen do", "where is a spleen"),
+        ("where do storks nest", "how do storks nest"),
     ],
 }
 
@@ -84,6 +87,8 @@ SAME: Table = {
         ("you need to tell me the time", "can you tell me the time"),
         ("was the bridge repaired last year by the city", "are there repairs of that old bridge"),
         ("my parcel has been lost", "my parcel is lost"),
+        ("what are the uses of clay", "what is clay used for"),
+        ("Wie kann ich hier parken?", "Wie soll ich hier parken?"),
         ("why am I being billed twice", "why have I been billed twice"),
     ],
     "form": [
@@ -93,6 +98,7 @@ SAME: Table = {
         ("where can I find the form", "how can I find the form"),
         ("how come the sky is red", "why is the sky red"),
         ("when does it open", "at what time does it open"),
+        ("how often do storks nest", "how frequently do storks nest"),
         ("what is my next day off", "when is my next day off"),
         ("when will it rain", "how will I know when it rains"),
     ],

@@ -21,6 +21,8 @@ VETOED: Table = {
         ("what if I pay the fine", "what if I fail to pay the fine"),
         ("a fruit that has seeds", "a fruit that lacks seeds"),
         ("which ferries sail to Malta", "which ferries no longer sail to Malta"),
+        ("Wie koche ich mit Eiern?", "Wie koche ich ohne Eier?"),
+        ("Wie öffne ich das Tor?", "Wie öffne ich das Tor nicht?"),
         ("was the letter sent", "wasn\N{RIGHT SINGLE QUOTATION MARK}t the letter sent"),
     ],
     "opposites": [
@@ -39,6 +41,7 @@ VETOED: Table = {
         ("what is typical of flu", "what is atypical of flu"),
         ("what does the payer sign", "what does the payee sign"),
         ("how do I pan in on a map", "how do I pan out of a map"),
+        ("is the knee painful", "is the knee painless"),
     ],
     "direction": [
         ("trains from Paris to London", "trains from London to Paris"),
@@ -89,6 +92,7 @@ SAME: Table = {
         ("how to learn to swim", "how to start to swim"),
         ("who wrote Emma", "by whom was Emma written"),
         ("how do bees make honey", "how is honey made by bees"),
+        ("the old mill is in which town", "in which town is the old mill"),
     ],
 }
 

@@ -39,6 +39,7 @@ def test_one_word_for_another_is_a_penalty(asked: str, cached: str) -> None:
         ("draw a horse", "ride a horse"),
         ("the kings of the UK", "the kings of the United Kingdom"),
         ("what is a web site for", "what is a website for"),
+        ("how do I shut down the mill", "how do I turn off the mill"),
         ("what is an NDA", "what is a non-disclosure agreement"),
         ("send the msg to a friend", "send the message to a friend"),
         ("how do I draw a horse", "how do I draw an old horse"),

@@ -37,7 +37,17 @@ def test_few_alike_pairs_are_objected_to(name: str, most: float) -> None:
     assert sum(found) <= most * len(found)
 
 
-PASSED = {"why is my freezer leaking"}
+PASSED = {
+    "why is my freezer leaking",
+    "can a judge dismiss a few jurors",
+    "are they digging the tunnel under the bay",
+    "what is a sonnet",
+    "list the planets with their moons",
+    "animate a logo with Blender",
+    "how do I roast green coffee beans",
+    "can lava melt titanium",
+    "what does the museum exhibit",
+}
 """Look-alikes that no guard objects to, by the question asked."""
 
 OBJECTED = {
@@ -54,3 +64,10 @@ def test_unseen_pairs() -> None:
     free = {asked for _, asked, kept in unlike if not objection(asked, kept, DEFAULT_GUARDS)[0]}
     vetoed = {asked for _, asked, kept in alike if objection(asked, kept, DEFAULT_GUARDS)[0]}
     assert (free, vetoed) == (PASSED, OBJECTED)
+
+
+def test_unseen_pairs_of_other_languages() -> None:
+    """In every language with word lists, fresh look-alikes are told from fresh rewordings."""
+    for language, kind, asked, kept in pairs("unseen_languages"):
+        found = objection(asked, kept, DEFAULT_GUARDS)[0] > 0
+        assert found == (kind == "unlike"), (language, asked)
