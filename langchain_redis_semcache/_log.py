@@ -128,7 +128,8 @@ class Log:
             return False
         if event.error in _APART:
             return event.stage in self._down
-        return event.error.lower().endswith("error") or event.error in _PASSING
+        named = event.error.partition(":")[0]
+        return named.lower().endswith("error") or named in _PASSING
 
     def _recent(self) -> list[str]:
         """Return in what the outage has shown lately: of what nobody asks for nobody hears."""

@@ -204,6 +204,7 @@ def test_an_outage_is_one_line_wherever_it_shows(
             reporter.emit(Failed("lookup", stage, "TimeoutError"))
             reporter.emit(Failed("lookup", stage, "suspended"))
     reporter.emit(Failed("lookup", "search", "SearchIncomplete"))
+    reporter.emit(Failed("lookup", "redis", "ConnectionError: herror(2)"))
     reporter.emit(Failed("update", "store", "READONLY"))
     reporter.emit(Failed("lookup", "recording", "TimeoutError"))
     for stage in dict.fromkeys(stages):
