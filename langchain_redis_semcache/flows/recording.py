@@ -50,8 +50,14 @@ class Recorder:
         self._recording = recording
 
     def drawn(self, asked: Asked | None, found: Candidate | None, hit: Hit) -> Flow[None] | None:
-        """Return what records a hit, if it is of the share; no call that may not store is."""
+        """Return what records a hit, if it is of the share.
+
+        No call that may not store is, nor one whose answers are to be gone sooner than the record.
+        """
         if found is None or asked is None or not asked.options.update:
+            return None
+        kept = self._shared.ttl(self._calls.settings.ttl)
+        if asked.options.ttl is not None and (kept is None or asked.options.ttl < kept):
             return None
         return self._record(asked, found, hit) if random.random() < self._recording.share else None
 

@@ -77,6 +77,15 @@ def test_a_call_that_stores_nothing() -> None:
         assert lab.lookup(ASKED) is not None
 
 
+@pytest.mark.parametrize(("own", "kept"), [(None, 0), (60.0, 0), (10.0, 1)])
+def test_answers_that_are_to_be_gone_sooner(own: float | None, kept: int) -> None:
+    """A call whose answers live for less than the record is not written down."""
+    lab = stocked(recording=ALL, ttl=own)
+    with lab.options.using(ttl=30.0):
+        assert lab.lookup(ASKED, answer=BehindTheCall(lab)) is not None
+    assert len(lab.world.streams.get("app::recorded", [])) == kept
+
+
 def test_redacted() -> None:
     """Questions and answers are kept as the application lets them be."""
 
