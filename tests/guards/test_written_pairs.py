@@ -47,6 +47,12 @@ PASSED = {
     "how do I roast green coffee beans",
     "can lava melt titanium",
     "what does the museum exhibit",
+    "do both kidneys filter blood equally",
+    "which plants bloom this spring",
+    "explain insertion sort",
+    "beaches near Santiago de Chile",
+    "can a will be changed",
+    "what comes before a hurricane",
 }
 """Look-alikes that no guard objects to, by the question asked."""
 
@@ -54,6 +60,10 @@ OBJECTED = {
     "best beches in portugal",
     "can you freeze coocked pasta",
     "how to terminate an employee",
+    "is it leagal to fly a drone in a park",
+    "who's the CEO of Nestle",
+    "should I throw away moldy cheese",
+    "How do I keep guacamole green?",
 }
 """Rewordings that a guard objects to."""
 
