@@ -1,7 +1,7 @@
 """What recent prompts meant: repeats are what a cache is for, and every miss is read twice.
 
 Rule of this module: prompts are known by digest, what is kept is bounded in bytes, and gone with
-`drop`. It saves 3 µs of an exact hit, or the parsing of a conversation.
+`drop`. It saves 10 µs of an exact hit, or the parsing of a conversation.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from ..question.digest import digest
 from ..question.prompt import Question
 
-CAPACITY = 256
+CAPACITY = 2048
+"""Of 0.8 kB each: what is asked again is mostly not among the last few hundred."""
 BYTES = 512 * 1024
 """Of questions: most have some hundred characters."""
 
