@@ -34,7 +34,8 @@ REPOSITORY = Path(__file__).parents[1]
 
 def watched(options: list[str], work: Callable[[], Any]) -> None:
     """Work, again and again, until a line has been told of it."""
-    watching = threading.Thread(target=main, args=(["tail", "--every", "0.1", *options],))
+    given = (["tail", "--every", "0.1", *options],)
+    watching = threading.Thread(target=main, args=given, daemon=True)
     watching.start()
 
     def ends() -> bool:
