@@ -124,9 +124,12 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("certificates")
     key = ("-newkey", "rsa:2048", "-nodes")
     authority = ("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.crt", "-subj", "/CN=ca")
-    openssl(folder, *authority, "-days", "2")
+    # From 3.13 on Python asks of an authority that it says what its key is for.
+    openssl(folder, *authority, "-days", "2", "-addext", "keyUsage=critical,keyCertSign,cRLSign")
     openssl(folder, "req", *key, "-keyout", "redis.key", "-out", "redis.csr", "-subj", "/CN=redis")
-    (folder / "san").write_text("subjectAltName=IP:127.0.0.1,DNS:localhost\n")
+    (folder / "san").write_text(
+        "subjectAltName=IP:127.0.0.1,DNS:localhost\nauthorityKeyIdentifier=keyid\n"
+    )
     signing = ("x509", "-req", "-in", "redis.csr", "-CA", "ca.crt", "-CAkey", "ca.key")
     openssl(
         folder, *signing, "-CAcreateserial", "-extfile", "san", "-out", "redis.crt", "-days", "2"
