@@ -341,6 +341,11 @@ def test_interrupts_leave_all_threads_usable() -> None:
                     made += 1
             except StruckError:
                 striking.armed = False
+            except RuntimeError as error:
+                # Struck while `threading` let go of a lock of its own, where a thread starts.
+                striking.armed = False
+                if not isinstance(error.__context__, StruckError):
+                    raise
     finally:
         striking.armed = False
         signal.setitimer(signal.ITIMER_REAL, 0)
