@@ -9,6 +9,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,8 @@ def running(redis_url: str, name: str, cache: RedisSemanticCache) -> Iterator[An
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        # What runs these tests in the background has it ignored, and so would this process.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     ) as process:
         first: list[str] = []
         reading = threading.Thread(target=lambda: first.append(process.stdout.readline()))  # type: ignore[union-attr]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import subprocess
-import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -89,8 +88,8 @@ def swept(request: pytest.FixtureRequest) -> Iterator[None]:
     left_open = {"connect": "client", "way": "async"}.items() <= getattr(
         chosen, "params", {}
     ).items()
-    if left_open:
-        warnings.simplefilter("ignore", ResourceWarning)
+    if left_open:  # by markers: what a fixture changes itself ends with the set-up
+        request.node.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
     yield
     if left_open:
         gc.collect()
@@ -102,6 +101,7 @@ def connect(
 ) -> Iterator[Connect]:
     """Makes applications on a cluster, by a client or by a URL, given the port of one node."""
     clients: list[Any] = []
+    apps: list[Application] = []
 
     def make(port: int, **kwargs: Any) -> Application:
         options = kwargs.pop("options", {})
@@ -111,9 +111,12 @@ def connect(
         kind: Any = redis.RedisCluster if way == "sync" else redis.asyncio.RedisCluster
         clients.append(kind(host="127.0.0.1", port=port, **options))
         passed = "redis_client" if way == "sync" else "async_redis_client"
-        return make_app(**{passed: clients[-1]}, **kwargs)
+        apps.append(make_app(**{passed: clients[-1]}, **kwargs))
+        return apps[-1]
 
     yield make
+    for app in apps:  # first: a client that is asked something after its end begins anew
+        app.close()
     for client in clients:
         client.close() if way == "sync" else loop.run(client.aclose())
 
