@@ -93,7 +93,8 @@ async def test_labels(
             return any([hit.asked == FRANCE_REWORDED async for hit in cache.arecorded()])
 
         assert await soon(recorded)
-        given = served if number == 1 else next(cache.recorded())
+        hits = (hit for hit in cache.recorded() if hit.asked == FRANCE_REWORDED)
+        given = served if number == 1 else next(hits)
         asked = FRANCE_REWORDED if number == 1 else None
         assert await do(cache.feedback, given, right=right, asked=asked, labels=labels)
         ((*pair,),) = load_pairs(labels)
