@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from integration_tests.faults.conftest import MakeApplication, MakeBoth, tls_opt
 from integration_tests.faults.harness import Application, LoopInThread, eventually, new_question
 from integration_tests.faults.proxy import FaultProxy
 from integration_tests.faults.servers import RawServer
+from langchain_redis_semcache._log import QUIET_SECONDS
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.embedded.server import free_port
 
@@ -231,8 +233,15 @@ def test_failover(
         app.recovers(30)
         assert app(question)
         app.discreet()
+        eventually(partial(is_over, app), QUIET_SECONDS + 10)
         assert app.outages() == ["WARNING", "INFO"]
     assert role(replica) == "master"
+
+
+def is_over(app: Application) -> bool:
+    """Ask what had failed, a store as well: it is over where that works, or in time."""
+    app(new_question())
+    return len(app.outages()) != 1
 
 
 def test_demotion_under_a_living_connection(
@@ -258,6 +267,7 @@ def test_demotion_under_a_living_connection(
     for app, question in zip(apps, known, strict=True):
         app.recovers(30)
         assert app(question)
+        eventually(partial(is_over, app), QUIET_SECONDS + 10)
         assert app.outages() in ([], ["WARNING", "INFO"])
 
 
