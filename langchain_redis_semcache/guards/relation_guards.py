@@ -6,12 +6,13 @@ questions turns it back, and while little else differs.
 
 from __future__ import annotations
 
-from functools import cache
+from collections import Counter
 from itertools import chain, pairwise
 
-from .lexicon import DEFAULT_LANGUAGE, Lexicon, lexicon
+from .lexicon import DEFAULT_LANGUAGE, Lexicon
 from .opposites import opposed, without_sides
 from .reading import FREE, VETO, Text, pair, share
+from .roles import asked_of_object, other_subject, passive
 from .wording import edits, frame, stem
 
 __all__ = ["direction", "negation", "opposites"]
@@ -39,7 +40,9 @@ def negation(asked: str, cached: str, /) -> float:
     negators_a, negators_b = _negators(a), _negators(b)
     if _denied(a, b):
         return VETO
-    if bool(negators_a) == bool(negators_b):
+    if negators_a and negators_b:
+        return VETO if _denies_more(a, b) or _denies_more(b, a) else FREE
+    if not negators_a and not negators_b:
         return FREE
     denial, plain = (a, b) if negators_a else (b, a)
     if not plain.lexicon.soft_negators.isdisjoint(plain.words):
@@ -66,6 +69,37 @@ def _denied(a: Text, b: Text) -> bool:
         return False
     beside = {stem(word) for word in turning | known.auxiliaries} | _BESIDE
     return all(word in beside for side in edits(a, b) for word in side)
+
+
+def _denies_more(a: Text, b: Text) -> bool:
+    """Whether a text denies something that the other says, besides what both deny.
+
+    "It won't start but the lights work" / "it won't start and the lights don't work".
+    """
+    negators = a.lexicon.negators
+    if sum(t in negators for t in a.tokens) <= sum(t in negators for t in b.tokens):
+        return False
+    if len((a.content ^ b.content) - negators) > _EDITED_WORDS:
+        return False
+    of_a, of_b = (list(map(stem, _denied_first(text))) for text in (a, b))
+    denied = Counter(of_a)
+    denied.subtract(of_b)
+    more = [word for word, times in denied.items() if times]
+    return len(more) == 1 and denied[more[0]] > 0 and more[0] in set(map(stem, b.words))
+
+
+def _denied_first(text: Text) -> list[str]:
+    """The first word of content after each negator."""
+    known, found, denied = text.lexicon, list[str](), False
+    for token in text.tokens:
+        if token in known.negators:
+            denied = True
+        elif denied and token in known.not_negated:
+            denied = False
+        elif denied and token not in known.stopwords:
+            found.append(token)
+            denied = False
+    return found
 
 
 def _negators(text: Text) -> frozenset[str]:
@@ -141,7 +175,8 @@ def direction(asked: str, cached: str, /) -> float:
     "Did A beat B?" / "Did B beat A?"; not "from A to B" / "to B from A", "A or B" / "B or A".
     """
     a, b = pair(asked, cached)
-    return VETO if _reversed_way(a, b) or _exchanged(a, b) or _turned_passive(a, b) else FREE
+    turned = _reversed_way(a, b) or _exchanged(a, b) or _turned_passive(a, b)
+    return VETO if turned or other_subject(a, b) or asked_of_object(a, b) else FREE
 
 
 def _reversed_way(a: Text, b: Text) -> bool:
@@ -176,25 +211,18 @@ def _turned_passive(a: Text, b: Text) -> bool:
 
     "Did Rome conquer Carthage?" / "Was Rome conquered by Carthage?"
     """
-    passive = _passive(a.lexicon.language)
-    by = passive["by"]
+    known = passive(a.lexicon.language)
+    by = known["by"]
     if by.isdisjoint(a.words ^ b.words) or len(a.words ^ b.words) > _AROUND:
         return False
     done, doing = (a, b) if by & a.words else (b, a)
-    if not by.isdisjoint(doing.words) or passive["be"].isdisjoint(done.words - doing.words):
+    if not by.isdisjoint(doing.words) or known["be"].isdisjoint(done.words - doing.words):
         return False
-    beside = set(map(stem, chain.from_iterable(passive.values())))
+    beside = set(map(stem, chain.from_iterable(known.values())))
     left, right = ([word for word in frame(text) if word not in beside] for text in (a, b))
     if len(left) != len(right) or len(left) < _LEAST_SHARED:
         return False
     return sum(x != y for x, y in zip(left, right, strict=True)) <= 1  # taught/teach
-
-
-@cache
-def _passive(language: str) -> dict[str, frozenset[str]]:
-    """Words of the passive: what it is made with, and what names who does it."""
-    listed = dict(lexicon(language).keyed("passive"))
-    return {name: frozenset(listed.get(name, ())) for name in ("be", "by", "do")}
 
 
 def _exchanged(a: Text, b: Text) -> bool:
@@ -234,7 +262,7 @@ def _crossed(left: list[str], right: list[str], known: Lexicon) -> bool:
                     return False
                 # "The painting is in which museum?"
                 fronted = not known.question_words.isdisjoint(left[:x] + left[-y:])
-                return not (fronted and _passive(known.language)["be"].issuperset(middle))
+                return not (fronted and passive(known.language)["be"].issuperset(middle))
     return False
 
 

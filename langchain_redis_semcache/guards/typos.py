@@ -1,7 +1,8 @@
 """Which two words are one, mistyped.
 
-Rule of this module: only slips that seldom make another word: two letters exchanged, a letter
-doubled or not, and in long words one letter left out or a vowel for another.
+Rule of this module: a word that nobody knows is a slip of one that is known and nearly the same.
+Of two that are known, or two that are not, only slips count that seldom make another word: two
+letters exchanged, a letter doubled or not, and in long words one left out or a vowel for another.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from functools import cache
 from itertools import groupby
 
 from .lexicon import lexicon
+from .wording import stem
 
 __all__ = ["mistyped"]
 
@@ -23,6 +25,9 @@ def mistyped(x: str, y: str, language: str) -> bool:
         return False
     if frozenset((x, y)) in _confusable(language):
         return False
+    known = _known(language)
+    if known and (x in known) != (y in known):
+        return x[0] == y[0] and _slipped(x, y)
     if _single(x) == _single(y):
         return True  # "brocolli"
     shorter, longer = sorted((x, y), key=len)
@@ -46,6 +51,25 @@ def _left_out(shorter: str, longer: str, place: int) -> bool:
     if shorter[place:] != longer[place + 1 :]:
         return False
     return 0 < place < len(shorter) and len(shorter) >= _LONG
+
+
+def _slipped(x: str, y: str) -> bool:
+    """Whether one letter is missing, another one, or exchanged with the next."""
+    while x and y and x[0] == y[0]:
+        x, y = x[1:], y[1:]
+    while x and y and x[-1] == y[-1]:
+        x, y = x[:-1], y[:-1]
+    return max(len(x), len(y)) <= 1 or (len(x) == 2 and x == y[::-1])
+
+
+@cache
+def _known(language: str) -> frozenset[str]:
+    """The stems of all words of a language that has a list of them."""
+    lists = lexicon(language)
+    if not lists.lines("vocabulary"):
+        return frozenset()
+    names = ("vocabulary", "wordnet", "synonyms", "stopwords", "harmless")
+    return frozenset(stem(word) for name in names for word in lists.words(name))
 
 
 @cache

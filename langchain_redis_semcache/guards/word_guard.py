@@ -9,30 +9,32 @@ from __future__ import annotations
 from functools import cache
 
 from .lexicon import frequent, lexicon
-from .opposites import on_off
 from .quantities import numerals, units
 from .reading import FREE, VETO, Text, pair, read
-from .typos import mistyped
-from .wording import gap, stem
+from .same_words import abbreviates, folded, interchangeable, one_word, synonyms
+from .wording import frame, gap, stem
 
 __all__ = ["content", "same_content", "words"]
 
 _PENALTY = 0.12  # 0.08 to 0.15 cost next to nothing: what is a word apart is mostly very near
-_FEW = 8  # words of any kind that may differ before anybody looks closer
+_FEW = 12  # words of any kind that may differ before anybody looks closer
+_EMPTIED = 8  # words of content of a template that may differ
 _MANY = 100  # words among which a missing one is looked for
 _LEAST_SHARED = 3  # words that the two have in common
 _PHRASE = 2  # words in which a phrase is looked for
-_VOWELS = frozenset("aeiou")
-_ROOT = 5  # letters at the beginning that two forms of a long word share, at least
+_FRAME = 0.7  # the part of the longer question that is shared where the rest is what is asked
+_HALF, _MOST = 0.5, 6  # or this part, if it has so many words
+_PLACES, _ALIGNED = 2, 0.75  # places that may differ, and the part that may not
+_SAID = 4  # words at the beginning that say what is asked
 
 
 def words(asked: str, cached: str, /) -> float:
-    """Penalise two questions that are the same but for one word of content, or two.
+    """Veto two questions that are the same but for what one asks, and penalise the less alike.
 
-    "the duties of a landlord" / "the duties of a caretaker", "in Excel" / "in Google Sheets"; not
-    "buy a bike" / "purchase a bike", "verify it" / "verification", "a list" / "a lsit", "in the
-    UK" / "in the United Kingdom". A penalty and no veto, since no list of synonyms is complete;
-    but a veto for "cheaper" / "cheapest".
+    "the duties of a landlord" / "the duties of a caretaker", "from noon" / "until noon", "thawed in
+    the fridge" / "thawed on the counter"; not "buy a bike" / "purchase a bike", "verify it" /
+    "verification", "a list" / "a lsit", "in the UK" / "in the United Kingdom", "how can I" / "how
+    do I", nor what is asked in another order.
     """
     a, b = pair(asked, cached)
     if len(a.words ^ b.words) > _FEW or min(len(a.tokens), len(b.tokens)) <= _LEAST_SHARED:
@@ -40,66 +42,80 @@ def words(asked: str, cached: str, /) -> float:
     language = a.lexicon.language
     if any(frequent(language).isdisjoint(text.words) for text in (a, b)):
         return FREE  # of a language that nobody recognises no synonyms are known
-    if not _synonyms(language):
+    if not synonyms(language):
         return FREE
-    _, left, right = gap(a, b)
-    if not left or not right or max(len(left), len(right)) > _PHRASE:
+    start, left, right = gap(a, b)
+    if not left or not right:
         return FREE
-    if any(word[-1].isdecimal() for word in (*left, *right)):
+    if len(left) == len(right) == 1:
+        return FREE if _as_good(left[0], right[0], language) else VETO
+    few = max(len(left), len(right)) <= _PHRASE
+    longer = max(len(frame(a)), len(frame(b)))
+    shared = len(frame(a)) - len(left)
+    if _states(a) and _states(b):
         return FREE
-    if len(left) + len(right) > 2:
-        return FREE if _one_phrase(left, right, language) else _PENALTY
-    x, y = left[0], right[0]
-    if not (_is_degree(x, a) and _is_degree(y, b)):
-        beside = _beside(language)
-        if (x in beside and y in beside) or not _empty(language).isdisjoint((x, y)):
-            return FREE
-    if x[-2:] + y[-2:] in ("erst", "ster") and x[:_ROOT] == y[:_ROOT]:
-        return VETO  # cheaper/cheapest
-    return FREE if _one_word(x, y, language) else _PENALTY
+    if _one_place(frame(a), frame(b), language):
+        return VETO
+    if (shared < _HALF * longer and not few) or not _differ(left, right, language):
+        return FREE
+    if shared >= _FRAME * longer:
+        return VETO
+    said = start >= _SAID and shared >= max(_MOST, _HALF * longer)
+    alone = few and _beside(language).isdisjoint((*left, *right))
+    return _PENALTY if said or alone else FREE
 
 
-def _one_phrase(left: tuple[str, ...], right: tuple[str, ...], language: str) -> bool:
-    """Whether two phrases may be one: with a word alike, in one spelling, or abbreviated."""
-    beside = _beside(language) | on_off(language)
-    if any(word in beside for word in (*left, *right)):
-        return True
-    if any(_one_word(x, y, language) for x in left for y in right):
-        return True
-    if "".join(left) == "".join(right):  # "chat roulette"
-        return True
-    return _abbreviates(left, right) or _abbreviates(right, left)
-
-
-def _abbreviates(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
-    """Whether one word is short for others: uk/united kingdom, nda/nondisclosure agreement."""
-    if len(left) != 1:
+def _one_place(left: tuple[str, ...], right: tuple[str, ...], language: str) -> bool:
+    """Whether one word of content stands in the place of another, and the rest is alike."""
+    if len(left) != len(right):
         return False
-    short, initials = left[0], "".join(word[0] for word in right)
-    return (
-        short[0] == initials[0]
-        and _runs_through(initials, short)
-        and _runs_through(short, "".join(right))
+    places = [(x, y) for x, y in zip(left, right, strict=True) if x != y]
+    if len(places) > _PLACES or len(left) - len(places) < _ALIGNED * len(left):
+        return False
+    beside = _empty(language)
+    return any(
+        x not in right
+        and y not in left
+        and beside.isdisjoint((x, y))
+        and not _as_good(x, y, language)
+        for x, y in places
     )
 
 
-def _shortened(x: str, y: str) -> bool:
-    """Whether one word is the other without its vowels: msg/message, pwd/password."""
-    short, word = sorted((x, y), key=len)
-    if len(word) <= _ROOT or short[0] != word[0] or not _VOWELS.isdisjoint(short):
+def _states(text: Text) -> bool:
+    """Whether a text is a statement and asks for nothing."""
+    return text.tokens[-1] == "." and text.lexicon.question_words.isdisjoint(text.words)
+
+
+def _as_good(x: str, y: str, language: str) -> bool:
+    """Whether one word for another makes no other question."""
+    numbers = numerals(language).starts
+    if any(word[-1].isdecimal() or word in numbers for word in (x, y)):
+        return True  # other guards look at numbers
+    known = _measures(language)
+    if x in known and known[x] == known.get(y):
+        return True  # "%" / "percent"
+    return interchangeable(x, y, language) or one_word(x, y, language)
+
+
+def _differ(left: tuple[str, ...], right: tuple[str, ...], language: str) -> bool:
+    """Whether either side has a word of content that nothing in the other stands for."""
+    if "".join(left) == "".join(right):  # "chat roulette"
         return False
-    return _runs_through(short, word)
+    if abbreviates(left, right) or abbreviates(right, left):
+        return False
+    left, right = folded(left, language), folded(right, language)
+    return _more(left, right, language) and _more(right, left, language)
 
 
-def _runs_through(letters: str, word: str) -> bool:
-    """Whether the letters stand in a word in their order."""
-    rest = iter(word)
-    return all(letter in rest for letter in letters)
-
-
-def _is_degree(word: str, text: Text) -> bool:
-    """Whether a stem is that of a comparative or a superlative: cheaper than, the cheapest."""
-    return word.endswith("est") or (word.endswith("er") and "than" in text.words)
+def _more(words: tuple[str, ...], others: tuple[str, ...], language: str) -> bool:
+    beside = _empty(language) | _counted(language)
+    return any(
+        word[-1].isalpha()
+        and word not in beside
+        and not any(one_word(word, other, language) for other in others)
+        for word in words
+    )
 
 
 def content(raw: str) -> frozenset[str]:
@@ -118,28 +134,10 @@ def _within(words: list[str], others: list[str], language: str) -> bool:
     empty = _empty(language)
     known = {stem(word) for word in others}
     missing = {stem(word) for word in words} - known - empty
-    if len(missing) > _FEW:
+    if len(missing) > _EMPTIED:
         return False
     beside = [word for word in known if word not in empty][:_MANY]
-    return all(any(_one_word(word, other, language) for other in beside) for word in missing)
-
-
-def _one_word(x: str, y: str, language: str) -> bool:
-    synonyms = _synonyms(language)
-    if not synonyms.get(x, frozenset()).isdisjoint(synonyms.get(y, frozenset())):
-        return True
-    root = max(_ROOT, (min(len(x), len(y)) * 3) // 4)
-    return x[:root] == y[:root] or mistyped(x, y, language) or _shortened(x, y)
-
-
-@cache
-def _synonyms(language: str) -> dict[str, frozenset[int]]:
-    """The lines in which a word stands, by its stem."""
-    found: dict[str, set[int]] = {}
-    for number, line in enumerate(lexicon(language).lines("synonyms")):
-        for word in line.split():
-            found.setdefault(stem(word), set()).add(number)
-    return {word: frozenset(lines) for word, lines in found.items()}
+    return all(any(one_word(word, other, language) for other in beside) for word in missing)
 
 
 @cache
@@ -147,6 +145,18 @@ def _empty(language: str) -> frozenset[str]:
     known = lexicon(language)
     words = (*known.stopwords, *known.courtesies, *known.fillers, *known.words("harmless"))
     return frozenset(map(stem, words))
+
+
+@cache
+def _measures(language: str) -> dict[str, object]:
+    """Units by their stems."""
+    return {stem(word): unit for word, unit in units(language).items()}
+
+
+@cache
+def _counted(language: str) -> frozenset[str]:
+    """Stems of numbers and units."""
+    return frozenset(map(stem, (*units(language), *numerals(language).starts)))
 
 
 @cache

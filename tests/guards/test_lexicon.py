@@ -25,7 +25,10 @@ DISJOINT = [
 ]
 PAIRS = ("opposites_verbs", "opposites_adjectives", "opposites")
 KEYED = ("units", "dates", "things")
-OFTEN = ("irregular", "particles", "numbers", "classes", "synonyms", "asked", "written_out")
+OFTEN = (
+    *("irregular", "particles", "numbers", "classes", "synonyms", "asked", "written_out"),
+    *("interchangeable", "endings", "wordnet"),
+)
 
 
 def entries(known: Lexicon, name: str) -> Iterator[tuple[str, str]]:
@@ -97,6 +100,14 @@ def test_words_that_count_when_added_are_in_a_class(known: Lexicon) -> None:
     """What makes another question by being added has a sense in classes.txt."""
     classes = {word for _, words in known.keyed("classes") for word in words}
     assert known.alone <= classes
+
+
+def test_data_of_others_carries_its_licence(known: Lexicon) -> None:
+    """What is not written for this project says whose it is, in the file itself."""
+    for name in ("wordnet", "vocabulary"):
+        if known.lines(name):
+            text = (known.folder / f"{name}.txt").read_text(encoding="utf-8")
+            assert "Princeton" in text.partition("\n\n")[0]
 
 
 def test_no_word_tells_two_languages() -> None:

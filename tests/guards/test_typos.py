@@ -15,10 +15,13 @@ from langchain_redis_semcache.guards.typos import mistyped
         ("brocolli", "broccoli"),
         ("libary", "library"),
         ("tempurature", "temperature"),
+        ("leagal", "legal"),
+        ("coock", "cook"),
+        ("medecin", "medicin"),
     ],
 )
 def test_one_word(x: str, y: str) -> None:
-    """Letters exchanged, doubled or left out, and a wrong vowel in a long word."""
+    """Letters exchanged, doubled or left out, a wrong vowel, and what is no word at all."""
     assert mistyped(x, y, "en")
     assert mistyped(y, x, "en")
 
@@ -32,12 +35,14 @@ def test_one_word(x: str, y: str) -> None:
         ("granada", "grenada"),
         ("desert", "dessert"),
         ("cat", "bat"),
+        ("plant", "planet"),
+        ("conserv", "convers"),
         ("is", "si"),
         ("install", "uninstall"),
         ("same", "same"),
     ],
 )
 def test_two_words(x: str, y: str) -> None:
-    """Another first letter, another short word, and pairs that are listed as two words."""
+    """Another first letter, and two words that are both known."""
     assert not mistyped(x, y, "en")
     assert not mistyped(y, x, "en")

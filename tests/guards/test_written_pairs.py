@@ -51,18 +51,12 @@ PASSED = {
     "which plants bloom this spring",
     "explain insertion sort",
     "beaches near Santiago de Chile",
-    "can a will be changed",
     "what comes before a hurricane",
 }
 """Look-alikes that no guard objects to, by the question asked."""
 
 OBJECTED = {
-    "best beches in portugal",
-    "can you freeze coocked pasta",
     "how to terminate an employee",
-    "is it leagal to fly a drone in a park",
-    "who's the CEO of Nestle",
-    "should I throw away moldy cheese",
     "How do I keep guacamole green?",
 }
 """Rewordings that a guard objects to."""

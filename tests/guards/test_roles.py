@@ -1,0 +1,59 @@
+"""Who does what to whom."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+
+from langchain_redis_semcache.guards.reading import pair
+from langchain_redis_semcache.guards.roles import asked_of_object, other_subject, passive
+
+from .material import anything
+
+
+@pytest.mark.parametrize(
+    ("asked", "cached"),
+    [
+        ("can owls I fed find my barn", "can I find the barn of owls I fed"),
+        ("will my neighbour call me a liar", "will I call my neighbour a liar"),
+    ],
+)
+def test_another_subject(asked: str, cached: str) -> None:
+    """Whoever asks does it in one question, and has it done to him in the other."""
+    assert other_subject(*pair(asked, cached))
+    assert other_subject(*pair(cached, asked))
+
+
+@pytest.mark.parametrize(
+    ("asked", "cached"),
+    [
+        ("can I feed owls", "can owls be fed by me"),
+        ("can I feed owls", "how do I feed owls"),
+        ("am I taller than owls", "are owls taller than I am"),
+        ("does my phone charge the pad", "does the pad charge my phone"),
+    ],
+)
+def test_the_same_subject(asked: str, cached: str) -> None:
+    """The passive, a comparison, and what has no verb like can are for other rules."""
+    assert not other_subject(*pair(asked, cached))
+
+
+def test_what_does_it_and_what_it_does() -> None:
+    """What is asked for is the subject in one question and the object in the other."""
+    assert asked_of_object(*pair("what eats owls at night", "what do owls eat at night"))
+    assert asked_of_object(*pair("who does Rome fear", "who fears Rome"))
+    assert not asked_of_object(*pair("what do owls eat", "what is it that owls eat"))
+    assert not asked_of_object(*pair("how do owls eat", "how owls do eat"))
+
+
+def test_words_of_the_passive() -> None:
+    """A language without a list has none."""
+    assert "by" in passive("en")["by"]
+    assert passive("none-such")["by"] == frozenset()
+
+
+@given(anything, anything)
+def test_symmetric(a: str, b: str) -> None:
+    """Neither question is the first."""
+    assert other_subject(*pair(a, b)) == other_subject(*pair(b, a))
+    assert asked_of_object(*pair(a, b)) == asked_of_object(*pair(b, a))
