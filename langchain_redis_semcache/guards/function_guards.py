@@ -18,6 +18,7 @@ Senses = dict[str, frozenset[int]]
 """The classes of which a text has a word, with the senses that it takes."""
 
 _REACH = ("classes", "tenses", "modals")  # a second small word that differs is no excuse
+_WANTED = "manner"  # the class of the forms that an answer may have
 _EDITS = 1  # words besides these that may differ
 _ROOT = 4  # letters that two forms of a word share
 
@@ -35,9 +36,10 @@ def scope(asked: str, cached: str, /) -> float:
     of_a, of_b = senses(a, "classes"), senses(b, "classes")
     added = _units(a, "classes") ^ _units(b, "classes")
     telling = not a.lexicon.alone.isdisjoint(added)
-    if telling or any(of_a[kind].isdisjoint(of_b[kind]) for kind in of_a.keys() & of_b.keys()):
-        return VETO if _hardly_else(a, b, *_REACH) else FREE
-    return FREE
+    other = {kind for kind in of_a.keys() & of_b.keys() if of_a[kind].isdisjoint(of_b[kind])}
+    if _WANTED in other:  # whatever else differs
+        return VETO
+    return VETO if (telling or other) and _hardly_else(a, b, *_REACH) else FREE
 
 
 def tense(asked: str, cached: str, /) -> float:
@@ -63,7 +65,8 @@ def asks_otherwise(a: Text, b: Text) -> bool:
         return False
     if "thing" in (of_a, of_b):  # "what is my next day off" / "when is my next day off"
         return "place" in (of_a, of_b) and _asked_of_one(a, b)
-    return _hardly_else(a, b, "asked") or _asked_of_one(a, b)
+    few = _EDITS + 1 if "reason" in (of_a, of_b) else _EDITS
+    return _hardly_else(a, b, "asked", edited=few) or _asked_of_one(a, b)
 
 
 def _asked_of_one(a: Text, b: Text) -> bool:
@@ -163,7 +166,7 @@ def _alike(a: Text, b: Text, name: str) -> bool:
     return (a.words ^ b.words).isdisjoint(_words(name, a.lexicon.language))
 
 
-def _hardly_else(a: Text, b: Text, *names: str) -> bool:
+def _hardly_else(a: Text, b: Text, *names: str, edited: int = _EDITS) -> bool:
     language = a.lexicon.language
     words = _stems(names, language)
     for name in names:
@@ -172,7 +175,7 @@ def _hardly_else(a: Text, b: Text, *names: str) -> bool:
     left, right = ([word for word in side if word not in words] for side in edits(a, b))
     if len(left) == len(right) == 1 and left[0].startswith(right[0][:_ROOT]):
         return right[0].startswith(left[0][:_ROOT])  # hard/harder: one word
-    return len(left) + len(right) <= _EDITS
+    return len(left) + len(right) <= edited
 
 
 @cache

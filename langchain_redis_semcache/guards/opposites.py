@@ -104,7 +104,15 @@ def _turned(a: Text, b: Text, only_a: frozenset[str], only_b: frozenset[str]) ->
     language = a.lexicon.language
     if _lacking(only_a, only_b, language) or _prefixed(only_a, only_b, language):
         return True
+    if "than" in only_a and _outdone(only_a, only_b):
+        return True
     return _in_roles(only_a, only_b) or _steered(a, b)
+
+
+def _outdone(words: frozenset[str], others: frozenset[str]) -> bool:
+    """Whether one is more than something, and the other the most: cheaper than/the cheapest."""
+    most = {word[:-2] for word in others if word.endswith("est")}
+    return any(word[:-1] in most for word in words if word.endswith("er"))
 
 
 def _in_roles(words: frozenset[str], others: frozenset[str]) -> bool:

@@ -29,6 +29,12 @@ def _token(plain: bool) -> re.Pattern[str]:
     return re.compile(rf"c\+\+|c#|{letter}+(?:'{letter}+)*|{number}|{marks}")
 
 
+@cache
+def _prefix() -> re.Pattern[str]:
+    """Prefixes that some write with a hyphen: non-refundable, re-enter, e-mail."""
+    return re.compile(r"(^|\s)(non|re|un|de|dis|pre|e)-(?=[a-z])")
+
+
 class Text:
     """One question: its words in lower case, those of them that carry meaning, its numbers."""
 
@@ -48,7 +54,9 @@ class Text:
 
 @lru_cache(maxsize=16)
 def _tokens(raw: str) -> list[str]:
-    lower = raw.lower().replace(" non-", " non")  # a prefix: nonrefundable
+    lower = raw.lower()
+    if "-" in lower:
+        lower = _prefix().sub(r"\1\2", lower)
     plain = lower.isascii()
     return _token(plain).findall(lower if plain else lower.replace(_APOSTROPHE, "'"))
 

@@ -7,21 +7,19 @@ questions turns it back, and while little else differs.
 from __future__ import annotations
 
 from collections import Counter
-from itertools import chain, pairwise
+from itertools import pairwise
 
-from .lexicon import DEFAULT_LANGUAGE, Lexicon
+from .lexicon import DEFAULT_LANGUAGE
 from .opposites import opposed, without_sides
 from .reading import FREE, VETO, Text, pair, share
-from .roles import asked_of_object, other_subject, passive
-from .wording import edits, frame, stem
+from .roles import asked_of_object, exchanged, other_subject, turned_passive
+from .wording import edits, stem
 
 __all__ = ["direction", "negation", "opposites"]
 
 _EDITED_WORDS = 4  # words besides the negation that may differ between a question and its denial
-_AROUND = 6  # words around a question that has its parts exchanged
 _ONE_EACH = 2
 _ROOT = 4  # letters that two forms of a word share
-_LEAST_SHARED = 3  # words of a question that is turned into the passive
 _BESIDE = frozenset(("to", "of", "be", "from", "with"))
 _RELATED = 0.4  # likeness below which two opposite words need not be about the same thing
 
@@ -68,7 +66,10 @@ def _denied(a: Text, b: Text) -> bool:
     if turning.isdisjoint(a.words) == turning.isdisjoint(b.words):
         return False
     beside = {stem(word) for word in turning | known.auxiliaries} | _BESIDE
-    return all(word in beside for side in edits(a, b) for word in side)
+    left, right = ([word for word in side if word not in beside] for side in edits(a, b))
+    denial, plain = (right, left) if turning.isdisjoint(a.words) else (left, right)
+    # "What may I eat?" / "What should I avoid?"
+    return not denial and len(plain) <= (known.language == DEFAULT_LANGUAGE)
 
 
 def _denies_more(a: Text, b: Text) -> bool:
@@ -175,7 +176,7 @@ def direction(asked: str, cached: str, /) -> float:
     "Did A beat B?" / "Did B beat A?"; not "from A to B" / "to B from A", "A or B" / "B or A".
     """
     a, b = pair(asked, cached)
-    turned = _reversed_way(a, b) or _exchanged(a, b) or _turned_passive(a, b)
+    turned = _reversed_way(a, b) or exchanged(a, b) or turned_passive(a, b)
     return VETO if turned or other_subject(a, b) or asked_of_object(a, b) else FREE
 
 
@@ -204,71 +205,3 @@ def _ends(text: Text) -> tuple[set[str], set[str]]:
             sources.add(stops[place - 1])
             targets.add(stops[place + 1])
     return sources - {""}, targets - {""}
-
-
-def _turned_passive(a: Text, b: Text) -> bool:
-    """Whether one of two texts with the same words in the same order is in the passive.
-
-    "Did Rome conquer Carthage?" / "Was Rome conquered by Carthage?"
-    """
-    known = passive(a.lexicon.language)
-    by = known["by"]
-    if by.isdisjoint(a.words ^ b.words) or len(a.words ^ b.words) > _AROUND:
-        return False
-    done, doing = (a, b) if by & a.words else (b, a)
-    if not by.isdisjoint(doing.words) or known["be"].isdisjoint(done.words - doing.words):
-        return False
-    beside = set(map(stem, chain.from_iterable(known.values())))
-    left, right = ([word for word in frame(text) if word not in beside] for text in (a, b))
-    if len(left) != len(right) or len(left) < _LEAST_SHARED:
-        return False
-    return sum(x != y for x, y in zip(left, right, strict=True)) <= 1  # taught/teach
-
-
-def _exchanged(a: Text, b: Text) -> bool:
-    """Whether the texts are "x m y" and "y m x" within the same words before and after.
-
-    Around one of them there may be more that is empty: "I would like to know: ...", "... Thanks!"
-    """
-    if len(a.words ^ b.words) > _AROUND:
-        return False
-    shorter, longer = sorted((_laid_out(a), _laid_out(b)), key=len)
-    more = len(longer) - len(shorter)
-    if not more:
-        return shorter != longer and _crossed(shorter, longer, a.lexicon)
-    empty = a.lexicon.stopwords | a.lexicon.courtesies
-    for start in range(more + 1 if more <= _AROUND else 0):
-        end = start + len(shorter)
-        if empty.issuperset(longer[:start] + longer[end:]):
-            inner = longer[start:end]
-            if inner != shorter and _crossed(shorter, inner, a.lexicon):
-                return True
-    return False
-
-
-def _crossed(left: list[str], right: list[str], known: Lexicon) -> bool:
-    """Whether two parts have changed places in two texts of one length, and nothing else."""
-    start, end = 0, len(left)
-    while left[start] == right[start]:
-        start += 1
-    while left[end - 1] == right[end - 1]:
-        end -= 1
-    left, right = left[start:end], right[start:end]
-    for x in range(1, min(5, len(left))):
-        for y in range(1, min(5, len(left) - x + 1)):
-            middle = left[x:-y]
-            if right == left[-y:] + middle + left[:x]:
-                if known.symmetric.issuperset(middle):
-                    return False
-                # "The painting is in which museum?"
-                fronted = not known.question_words.isdisjoint(left[:x] + left[-y:])
-                return not (fronted and passive(known.language)["be"].issuperset(middle))
-    return False
-
-
-def _laid_out(text: Text) -> list[str]:
-    fillers = text.lexicon.fillers
-    return [_SELF.get(token, token) for token in text.tokens if token not in fillers]
-
-
-_SELF = {"me": "i"}

@@ -7,15 +7,18 @@ the subject.
 from __future__ import annotations
 
 from functools import cache
+from itertools import chain
 
-from .lexicon import lexicon
+from .lexicon import DEFAULT_LANGUAGE, Lexicon, lexicon
 from .reading import Text
 from .wording import frame, gap, stem
 
-__all__ = ["asked_of_object", "other_subject", "passive"]
+__all__ = ["asked_of_object", "exchanged", "other_subject", "passive", "turned_passive"]
 
 _SELF = {"me": "i", "us": "we", "him": "he", "them": "they"}
 _LEAST = 3  # letters that two forms of a verb share
+_AROUND = 6  # words around a question that has its parts exchanged
+_LEAST_TURNED = 3  # words of a question that is turned into the passive
 
 
 def other_subject(a: Text, b: Text) -> bool:
@@ -24,22 +27,34 @@ def other_subject(a: Text, b: Text) -> bool:
     "Can people I blocked see my comments?" / "Can I see the comments of people I blocked?"
     """
     known = a.lexicon
-    if known.auxiliaries.isdisjoint(a.words & b.words) or "than" in a.words | b.words:
+    if any(known.auxiliaries.isdisjoint(text.words) for text in (a, b)):
+        return False
+    if "than" in a.words | b.words:
         return False
     by = passive(known.language)
     if not by["by"].isdisjoint(a.words ^ b.words) or not by["be"].isdisjoint(a.words ^ b.words):
         return False
     left, right = ([_SELF.get(word, word) for word in frame(text)] for text in (a, b))
+    modals = _modals(known.language)
     differ = (n for n, (x, y) in enumerate(zip(left, right, strict=False)) if x != y)
     place = next(differ, 0)
-    if not place or left[place - 1] not in _modals(known.language):
+    if place and modals.issuperset((left[place], right[place])):  # should I ask/will they ask
+        place += 1
+    if not place or left[place - 1] not in modals or min(len(left), len(right)) <= place:
         return False
     (x, *rest_a), (y, *rest_b) = left[place:], right[place:]
-    if known.personal.isdisjoint((x, y)):
+    if known.personal.isdisjoint((x, y)) or not known.negators.isdisjoint((x, y)):
         return False
     if not rest_a or not rest_b or {rest_a[0], rest_b[0]} & known.symmetric:
         return False
-    return y in rest_a and x in rest_b
+    if y in rest_a and x in rest_b:
+        return True
+    if rest_a[0] != rest_b[0]:
+        return False
+    # "Can I see my child's file?" / "Can my child see my file?"
+    if x in known.personal:
+        return y in rest_a and not known.personal.isdisjoint(b.words)
+    return x in rest_b and not known.personal.isdisjoint(a.words)
 
 
 def asked_of_object(a: Text, b: Text) -> bool:
@@ -56,6 +71,95 @@ def asked_of_object(a: Text, b: Text) -> bool:
     if right[0] not in does or len(left) < 2 or len(right) != len(left) + 1:
         return False
     return right[1:-1] == left[1:] and right[-1][:_LEAST] == left[0][:_LEAST]
+
+
+def turned_passive(a: Text, b: Text) -> bool:
+    """Whether one of two texts with the same words in the same order is in the passive.
+
+    "Did Rome conquer Carthage?" / "Was Rome conquered by Carthage?"
+    """
+    known = passive(a.lexicon.language)
+    by = known["by"]
+    if by.isdisjoint(a.words ^ b.words) or len(a.words ^ b.words) > _AROUND:
+        return False
+    done, doing = (a, b) if by & a.words else (b, a)
+    if not by.isdisjoint(doing.words) or known["be"].isdisjoint(done.words - doing.words):
+        return False
+    beside = set(map(stem, chain.from_iterable(known.values())))
+    left, right = ([word for word in frame(text) if word not in beside] for text in (a, b))
+    if len(left) != len(right) or len(left) < _LEAST_TURNED:
+        return False
+    return sum(x != y for x, y in zip(left, right, strict=True)) <= 1  # taught/teach
+
+
+def exchanged(a: Text, b: Text) -> bool:
+    """Whether the texts are "x m y" and "y m x" within the same words before and after.
+
+    Around one of them there may be more that is empty: "I would like to know: ...", "... Thanks!"
+    """
+    if len(a.words ^ b.words) > _AROUND:
+        return False
+    shorter, longer = sorted((_laid_out(a), _laid_out(b)), key=len)
+    more = len(longer) - len(shorter)
+    if not more:
+        return shorter != longer and _crossed(shorter, longer, a.lexicon, nearly=True)
+    empty = _spelled(("stopwords", "courtesies"), a.lexicon.language)
+    for start in range(more + 1 if more <= _AROUND else 0):
+        end = start + len(shorter)
+        if empty.issuperset(longer[:start] + longer[end:]):
+            inner = longer[start:end]
+            if inner != shorter and _crossed(shorter, inner, a.lexicon):
+                return True
+    return False
+
+
+def _crossed(left: list[str], right: list[str], known: Lexicon, *, nearly: bool = False) -> bool:
+    """Whether two parts have changed places in two texts of one length, and nothing else."""
+    start, end = 0, len(left)
+    while left[start] == right[start]:
+        start += 1
+    while left[end - 1] == right[end - 1]:
+        end -= 1
+    left, right = left[start:end], right[start:end]
+    for x in range(1, min(5, len(left))):
+        for y in range(1, min(5, len(left) - x + 1)):
+            middle = left[x:-y]
+            if right[:y] != left[-y:] or right[-x:] != left[:x]:
+                continue
+            other = right[y:-x]
+            one_each = nearly and x == y == 1
+            if middle == other or (one_each and _nearly(middle, other, known.language)):
+                if _spelled(("symmetric",), known.language).issuperset(middle):
+                    return False
+                # "The painting is in which museum?"
+                asks = _spelled(("question_words",), known.language)
+                fronted = not asks.isdisjoint(left[:x] + left[-y:])
+                return not (fronted and passive(known.language)["be"].issuperset(middle))
+    return False
+
+
+def _nearly(words: list[str], others: list[str], language: str) -> bool:
+    """Whether two parts are the same but for a small word: a gift to / a gift from."""
+    differing = [pair for pair in zip(words, others, strict=True) if pair[0] != pair[1]]
+    small = _spelled(("stopwords",), language)
+    return len(differing) == 1 and small.issuperset(differing[0]) and not small.issuperset(words)
+
+
+def _laid_out(text: Text) -> list[str]:
+    fillers, language = text.lexicon.fillers, text.lexicon.language
+    words = (_SELF.get(token, token) for token in text.tokens if token not in fillers)
+    return [_form(word, language) for word in words]
+
+
+def _form(word: str, language: str) -> str:
+    """The stem, or the word in languages whose endings nobody cuts."""
+    return stem(word) if language == DEFAULT_LANGUAGE else word
+
+
+@cache
+def _spelled(names: tuple[str, ...], language: str) -> frozenset[str]:
+    known = lexicon(language)
+    return frozenset(_form(word, language) for name in names for word in known.words(name))
 
 
 @cache

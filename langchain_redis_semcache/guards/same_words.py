@@ -9,30 +9,31 @@ from functools import cache
 
 from .lexicon import lexicon
 from .typos import mistyped
-from .wording import joined, stem
+from .wording import groups, joined, stem, synonyms
 
-__all__ = ["abbreviates", "folded", "interchangeable", "one_word", "synonyms"]
+__all__ = ["abbreviates", "folded", "interchangeable", "one_word"]
 
 _VOWELS = frozenset("aeiou")
 _SHORT = 5  # letters from which a word is written without its vowels
 _ROOT = 4  # letters at the beginning that two forms of a word share, at least
 
-Groups = dict[str, frozenset[int]]
-"""The lines of a list in which a word stands, by its stem."""
+_NONE: frozenset[int] = frozenset()
 
 
 def one_word(x: str, y: str, language: str) -> bool:
     """Whether two stems are of one word, or of two that mean the same nearly everywhere."""
     known = synonyms(language)
-    if not known.get(x, frozenset()).isdisjoint(known.get(y, frozenset())):
+    if not known.get(x, _NONE).isdisjoint(known.get(y, _NONE)):
+        return True
+    if stem(x) == stem(y):  # embedding(s) / embed
         return True
     return _one_form(x, y, language) or mistyped(x, y, language) or _shortened(x, y)
 
 
 def interchangeable(x: str, y: str, language: str) -> bool:
     """Whether two small words ask the same where nothing else differs: can/do, which/what."""
-    small = _groups(("interchangeable",), language)
-    return not small.get(x, frozenset()).isdisjoint(small.get(y, frozenset()))
+    small = groups(("interchangeable",), language)
+    return not small.get(x, _NONE).isdisjoint(small.get(y, _NONE))
 
 
 def abbreviates(left: tuple[str, ...], right: tuple[str, ...]) -> bool:
@@ -51,11 +52,6 @@ def folded(words: tuple[str, ...], language: str) -> tuple[str, ...]:
     """The stems, where a phrase that has synonyms counts as one: turn on, throw away."""
     known = _phrases(language)
     return tuple(words if known.keys().isdisjoint(words) else joined(list(words), known))
-
-
-def synonyms(language: str) -> Groups:
-    """The lines of synonyms in which a word stands."""
-    return _groups(("synonyms", "wordnet"), language)
 
 
 def _shortened(x: str, y: str) -> bool:
@@ -89,22 +85,12 @@ def _one_form(x: str, y: str, language: str) -> bool:
 def _phrases(language: str) -> dict[str, list[tuple[str, ...]]]:
     found: dict[str, list[tuple[str, ...]]] = {}
     for entry in synonyms(language):
-        first, *rest = entry.split("_")
-        if rest:
-            found.setdefault(first, []).append((first, *rest))
+        if "_" in entry:
+            words = tuple(entry.split("_"))
+            found.setdefault(words[0], []).append(words)
     return {first: sorted(entries, key=len, reverse=True) for first, entries in found.items()}
 
 
 @cache
 def _endings(language: str) -> list[frozenset[str]]:
     return [frozenset(line.split()) for line in lexicon(language).lines("endings")]
-
-
-@cache
-def _groups(names: tuple[str, ...], language: str) -> Groups:
-    found: dict[str, set[int]] = {}
-    lines = (line for name in names for line in lexicon(language).lines(name))
-    for number, line in enumerate(lines):
-        for word in line.split():
-            found.setdefault("_".join(map(stem, word.split("_"))), set()).add(number)
-    return {word: frozenset(numbers) for word, numbers in found.items()}

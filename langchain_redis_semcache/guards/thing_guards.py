@@ -82,7 +82,7 @@ def _patterns() -> _Patterns:
         # Without this there is no `code` in a text: most texts need no closer look.
         hint=re.compile(r"[a-z][A-Z]|[_/\\:\-\d]|\.\w"),
         capitalised=re.compile(r" ([A-Z][A-Za-z]+(?:'[a-z]+)?)"),
-        version=re.compile(r"([a-z][a-z.-]{0,20}\d[\d.]{0,9})[a-z+]{1,3}"),
+        version=re.compile(r"([a-z][a-z.-]{0,20}\d[\d.]{0,9})[a-z+]{1,3}|(\d{1,4})[a-e]"),
     )
 
 
@@ -125,7 +125,7 @@ def _versions(only_a: set[str], only_b: set[str]) -> bool:
 
 def _without_letter(words: set[str]) -> set[str]:
     matches = map(_patterns().version.fullmatch, words)
-    return {match[1] for match in matches if match is not None}
+    return {match[1] or match[2] for match in matches if match is not None}
 
 
 def _quotations(raw: str) -> set[str]:

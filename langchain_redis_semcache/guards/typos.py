@@ -11,7 +11,7 @@ from functools import cache
 from itertools import groupby
 
 from .lexicon import lexicon
-from .wording import stem
+from .wording import stem, synonyms
 
 __all__ = ["mistyped"]
 
@@ -66,10 +66,12 @@ def _slipped(x: str, y: str) -> bool:
 def _known(language: str) -> frozenset[str]:
     """The stems of all words of a language that has a list of them."""
     lists = lexicon(language)
-    if not lists.lines("vocabulary"):
+    further = lists.words("vocabulary")
+    if not further:
         return frozenset()
-    names = ("vocabulary", "wordnet", "synonyms", "stopwords", "harmless")
-    return frozenset(stem(word) for name in names for word in lists.words(name))
+    return frozenset(map(stem, further | lists.stopwords | lists.words("harmless"))) | {
+        *synonyms(language)
+    }
 
 
 @cache

@@ -11,8 +11,8 @@ from functools import cache
 from .lexicon import frequent, lexicon
 from .quantities import numerals, units
 from .reading import FREE, VETO, Text, pair, read
-from .same_words import abbreviates, folded, interchangeable, one_word, synonyms
-from .wording import frame, gap, stem
+from .same_words import abbreviates, folded, interchangeable, one_word
+from .wording import frame, gap, stem, synonyms
 
 __all__ = ["content", "same_content", "words"]
 
@@ -20,7 +20,7 @@ _PENALTY = 0.12  # 0.08 to 0.15 cost next to nothing: what is a word apart is mo
 _FEW = 12  # words of any kind that may differ before anybody looks closer
 _EMPTIED = 8  # words of content of a template that may differ
 _MANY = 100  # words among which a missing one is looked for
-_LEAST_SHARED = 3  # words that the two have in common
+_LEAST = 3  # words of a question that is more than a search
 _PHRASE = 2  # words in which a phrase is looked for
 _FRAME = 0.7  # the part of the longer question that is shared where the rest is what is asked
 _HALF, _MOST = 0.5, 6  # or this part, if it has so many words
@@ -37,7 +37,7 @@ def words(asked: str, cached: str, /) -> float:
     do I", nor what is asked in another order.
     """
     a, b = pair(asked, cached)
-    if len(a.words ^ b.words) > _FEW or min(len(a.tokens), len(b.tokens)) <= _LEAST_SHARED:
+    if len(a.words ^ b.words) > _FEW or min(len(a.tokens), len(b.tokens)) < _LEAST:
         return FREE
     language = a.lexicon.language
     if any(frequent(language).isdisjoint(text.words) for text in (a, b)):
@@ -46,7 +46,8 @@ def words(asked: str, cached: str, /) -> float:
         return FREE
     start, left, right = gap(a, b)
     if not left or not right:
-        return FREE
+        added, before = left or right, frame(a)[start - 1] if start else ""
+        return VETO if _adjunct(added, before, language) and not _states(a) else FREE
     if len(left) == len(right) == 1:
         return FREE if _as_good(left[0], right[0], language) else VETO
     few = max(len(left), len(right)) <= _PHRASE
@@ -63,6 +64,21 @@ def words(asked: str, cached: str, /) -> float:
     said = start >= _SAID and shared >= max(_MOST, _HALF * longer)
     alone = few and _beside(language).isdisjoint((*left, *right))
     return _PENALTY if said or alone else FREE
+
+
+def _adjunct(words: tuple[str, ...], before: str, language: str) -> bool:
+    """Whether words that one question has more are a circumstance, a condition or a part."""
+    if not words or "_".join(words) in _stems("asides", language):
+        return False
+    if before in _stems("degrees", language):
+        return True
+    if len(words) < _PHRASE:
+        return False
+    if not _stems("alone", language).isdisjoint(words):
+        return True
+    begins = words[0] in _stems("adjuncts", language)
+    ends = words[-1] in _stems("parts", language)
+    return (begins or ends) and _more(words, (), language)
 
 
 def _one_place(left: tuple[str, ...], right: tuple[str, ...], language: str) -> bool:
@@ -89,8 +105,8 @@ def _states(text: Text) -> bool:
 
 def _as_good(x: str, y: str, language: str) -> bool:
     """Whether one word for another makes no other question."""
-    numbers = numerals(language).starts
-    if any(word[-1].isdecimal() or word in numbers for word in (x, y)):
+    numbers = _numerals(language)
+    if all(word[-1].isdecimal() or word in numbers for word in (x, y)):
         return True  # other guards look at numbers
     known = _measures(language)
     if x in known and known[x] == known.get(y):
@@ -154,9 +170,20 @@ def _measures(language: str) -> dict[str, object]:
 
 
 @cache
+def _stems(name: str, language: str) -> frozenset[str]:
+    entries = (entry.split("_") for entry in lexicon(language).words(name))
+    return frozenset("_".join(map(stem, words)) for words in entries)
+
+
+@cache
+def _numerals(language: str) -> frozenset[str]:
+    return frozenset(map(stem, numerals(language).starts))
+
+
+@cache
 def _counted(language: str) -> frozenset[str]:
     """Stems of numbers and units."""
-    return frozenset(map(stem, (*units(language), *numerals(language).starts)))
+    return frozenset(map(stem, units(language))) | _numerals(language)
 
 
 @cache

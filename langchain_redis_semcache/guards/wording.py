@@ -12,7 +12,17 @@ from functools import cache, lru_cache
 from .lexicon import lexicon
 from .reading import Text
 
-__all__ = ["edits", "frame", "gap", "joined", "phrases", "stem", "written_out"]
+__all__ = [
+    "edits",
+    "frame",
+    "gap",
+    "groups",
+    "joined",
+    "phrases",
+    "stem",
+    "synonyms",
+    "written_out",
+]
 
 
 @lru_cache(maxsize=16)
@@ -92,3 +102,23 @@ def phrases(name: str, language: str) -> dict[str, list[tuple[str, ...]]]:
 def written_out(language: str) -> dict[str, list[str]]:
     """What contractions, and forms that only agree with another word, stand for."""
     return dict(lexicon(language).keyed("written_out"))
+
+
+def synonyms(language: str) -> dict[str, set[int]]:
+    """The lines of synonyms in which a word stands, by its stem."""
+    return groups(("synonyms", "wordnet"), language)
+
+
+@cache
+def groups(names: tuple[str, ...], language: str) -> dict[str, set[int]]:
+    """The lines of lists in which a word or a phrase stands, by its stem or stems."""
+    found: dict[str, set[int]] = {}
+    lines = (line for name in names for line in lexicon(language).lines(name))
+    for number, line in enumerate(lines):  # some thousands of them: 10 ms at the first use
+        for word in line.split():
+            form = "_".join(map(stem, word.split("_"))) if "_" in word else stem(word)
+            if form in found:
+                found[form].add(number)
+            else:
+                found[form] = {number}
+    return found

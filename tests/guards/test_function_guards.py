@@ -41,6 +41,7 @@ VETOED: Table = {
         ("what to say during a speech", "what to say before a speech"),
         ("a short account of the siege", "a detailed account of the siege"),
         ("the arguments for a toll", "the arguments against a toll"),
+        ("explain a quark in one sentence", "explain a quark in detail with sketches and a poem"),
     ],
     "tense": [
         ("Who is the mayor of Ghent?", "Who was the mayor of Ghent?"),
@@ -59,6 +60,7 @@ VETOED: Table = {
         ("should you rinse quinoa", "must you rinse quinoa"),
     ],
     "form": [
+        ("why does a mill need a wheel", "how does a mill turn a wheel"),
         ("how do masks protect us", "which masks protect us"),
         ("why do owls hoot", "how do owls hoot"),
         ("when was the tower built", "why was the tower built"),

@@ -21,6 +21,11 @@ VETOED: Table = {
         ("what if I pay the fine", "what if I fail to pay the fine"),
         ("a fruit that has seeds", "a fruit that lacks seeds"),
         ("which ferries sail to Malta", "which ferries no longer sail to Malta"),
+        (
+            "my lamp won't turn but the bulb works",
+            "my lamp won't turn and the bulb doesn't work",
+        ),
+        ("which nuts can I eat with gout", "which nuts should I avoid with gout"),
         ("Wie koche ich mit Eiern?", "Wie koche ich ohne Eier?"),
         ("Wie öffne ich das Tor?", "Wie öffne ich das Tor nicht?"),
         ("was the letter sent", "wasn\N{RIGHT SINGLE QUOTATION MARK}t the letter sent"),
@@ -42,6 +47,8 @@ VETOED: Table = {
         ("what does the payer sign", "what does the payee sign"),
         ("how do I pan in on a map", "how do I pan out of a map"),
         ("is the knee painful", "is the knee painless"),
+        ("how do I enroll a fox again", "how do I un-enroll a fox again"),
+        ("which is the cheapest boat", "which boat is cheaper than mine"),
     ],
     "direction": [
         ("trains from Paris to London", "trains from London to Paris"),

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 
 from langchain_redis_semcache.guards.reading import pair
-from langchain_redis_semcache.guards.roles import asked_of_object, other_subject, passive
+from langchain_redis_semcache.guards.roles import (
+    asked_of_object,
+    exchanged,
+    other_subject,
+    passive,
+)
 
 from .material import anything
 
@@ -16,6 +21,8 @@ from .material import anything
     [
         ("can owls I fed find my barn", "can I find the barn of owls I fed"),
         ("will my neighbour call me a liar", "will I call my neighbour a liar"),
+        ("can I feed my son's owl", "can my son feed my owl"),
+        ("what may I ask my guide", "what will my guide ask me"),
     ],
 )
 def test_another_subject(asked: str, cached: str) -> None:
@@ -29,6 +36,7 @@ def test_another_subject(asked: str, cached: str) -> None:
     [
         ("can I feed owls", "can owls be fed by me"),
         ("can I feed owls", "how do I feed owls"),
+        ("when can I feed my owl", "when can my owl hunt"),
         ("am I taller than owls", "are owls taller than I am"),
         ("does my phone charge the pad", "does the pad charge my phone"),
     ],
@@ -36,6 +44,14 @@ def test_another_subject(asked: str, cached: str) -> None:
 def test_the_same_subject(asked: str, cached: str) -> None:
     """The passive, a comparison, and what has no verb like can are for other rules."""
     assert not other_subject(*pair(asked, cached))
+
+
+def test_exchanged() -> None:
+    """Two words stand in each other's place, in any form, even with to for from."""
+    assert exchanged(*pair("how many grams has an ounce", "how many ounces has a gram"))
+    assert exchanged(*pair("is an owl a gift to a fox", "is a fox a gift from an owl"))
+    assert not exchanged(*pair("are owls and foxes friends", "are foxes and owls friends"))
+    assert not exchanged(*pair("oslo to rome how long", "how long to rome from oslo"))
 
 
 def test_what_does_it_and_what_it_does() -> None:

@@ -9,9 +9,8 @@ from langchain_redis_semcache.guards.same_words import (
     folded,
     interchangeable,
     one_word,
-    synonyms,
 )
-from langchain_redis_semcache.guards.wording import stem
+from langchain_redis_semcache.guards.wording import stem, synonyms
 
 
 @pytest.mark.parametrize(

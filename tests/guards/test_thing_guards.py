@@ -18,6 +18,7 @@ VETOED: Table = {
         ("que veut dire « chouette »", "que veut dire « truc »"),
     ],
     "identifiers": [
+        ("is the Kite 8 waterproof", "is the Kite 8a waterproof"),
         ("what does os.path.join do", "what does os.path.split do"),
         ("what is the use of my_list", "what is the use of my_dict"),
         ("call getUser first", "call getOrder first"),

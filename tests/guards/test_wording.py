@@ -5,7 +5,16 @@ from __future__ import annotations
 from hypothesis import given
 
 from langchain_redis_semcache.guards.reading import read
-from langchain_redis_semcache.guards.wording import edits, frame, gap, joined, phrases, stem
+from langchain_redis_semcache.guards.wording import (
+    edits,
+    frame,
+    gap,
+    groups,
+    joined,
+    phrases,
+    stem,
+    synonyms,
+)
 
 from .material import anything
 
@@ -30,6 +39,14 @@ def test_phrases_count_as_one_word() -> None:
     assert list(joined(["as", "well", "as", "tea"], known)) == ["as_well_as", "tea"]
     assert list(joined(["as", "well"], known)) == ["as_well"]
     assert list(joined(["as"], known)) == ["as"]
+
+
+def test_groups() -> None:
+    """A word stands in the lines of a list by its stem, a phrase by the stems of its words."""
+    known = groups(("interchangeable",), "en")
+    assert known["can"] & known["do"]
+    assert synonyms("en")["throw_awa"] & synonyms("en")["discard"]
+    assert groups(("synonyms",), "none-such") == {}
 
 
 @given(anything, anything)

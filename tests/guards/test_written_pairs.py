@@ -49,7 +49,6 @@ PASSED = {
     "what does the museum exhibit",
     "do both kidneys filter blood equally",
     "which plants bloom this spring",
-    "explain insertion sort",
     "beaches near Santiago de Chile",
     "what comes before a hurricane",
 }
