@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import redis
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration
 
 from integration_tests.conftest import MakeCache
 from integration_tests.support import (
@@ -21,6 +23,7 @@ from integration_tests.support import (
     healthy,
     keys_of,
     only,
+    soon,
     text_of,
     told,
 )
@@ -67,6 +70,37 @@ async def test_a_namespace_that_fails(do: Way, make_cache: MakeCache, events: li
     await do(view.update, asked(FRANCE), LLM, told("whose?"))
     assert await do(view.lookup, asked(FRANCE), LLM) is None
     assert [event.stage for event in only(events, Failed)] == ["namespace"] * 2
+
+
+async def test_stored_as_it_was_said(do: Way, make_cache: MakeCache) -> None:
+    """With `behind` what the application does to its message afterwards is nobody else's answer."""
+    cache = make_cache()
+    view = cache.at_call(behind=True)
+    answers = told("It is Paris.")
+    await do(view.update, asked(FRANCE), LLM, answers)
+    answers[0].message.content = "It is Paris. (Shown to Alice, account 17.)"
+    answers[0].message.response_metadata["account"] = 17
+
+    async def served() -> bool:
+        return text_of(await do(cache.lookup, asked(FRANCE), LLM)) == "It is Paris."
+
+    assert await soon(served)
+
+
+class Uncopied(AIMessage):
+    """A message that holds what only one may hold."""
+
+    def __deepcopy__(self, memo: Any) -> Any:
+        raise TypeError("there is one of it")
+
+
+async def test_what_cannot_be_copied(do: Way, make_cache: MakeCache, events: list[Event]) -> None:
+    """With `behind` an answer that cannot be kept as it is now is stored at once, as it is now."""
+    view = make_cache().at_call(behind=True)
+    answers = [ChatGeneration(message=Uncopied("It is Paris."))]
+    await do(view.update, asked(FRANCE), LLM, answers)
+    assert len(only(events, Stored)) == 1
+    assert healthy(events)
 
 
 async def test_stored_behind_the_caller(

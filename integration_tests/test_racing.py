@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import Any
 
 import pytest
+import redis
 from openai import OpenAIError
 
 from integration_tests.conftest import MakeCache
@@ -23,6 +24,7 @@ from integration_tests.support import (
     verdicts,
 )
 from langchain_redis_semcache import AwaitedEmbeddings, RedisSemanticCache, SingleFlight
+from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.events import Event, Stored
 from langchain_redis_semcache.models import cached
 from tests.models.lab import atotal
@@ -164,6 +166,22 @@ async def test_single_flight(
     assert len(set(answers)) == 1
     assert len(endpoint.chats) == 2
     assert cache.stats.waited == 15
+
+
+async def test_nobody_waits_for_the_store(
+    scratch: EmbeddedRedis, make_cache: MakeCache, endpoint: OpenAIEndpoint, events: list[Event]
+) -> None:
+    """The answer is there while Redis still refuses to write, and is stored once it does not."""
+    cache = make_cache(redis_url=scratch.url)
+    model = cached(chat_openai(endpoint, cache=cache), racing=True)
+    with redis.Redis.from_url(scratch.url) as server:
+        server.client_pause(60_000, all=False)
+        said = (await model.ainvoke(FRANCE)).text
+        assert not only(events, Stored)
+        server.client_unpause()
+    assert await stored(events, 1)
+    assert (await model.ainvoke(FRANCE)).text == said
+    assert len(endpoint.chats) == 1
 
 
 async def test_the_tenant(

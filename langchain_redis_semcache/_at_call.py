@@ -6,6 +6,7 @@ Rule of this module: nothing is decided here; the flows get the options of anoth
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from copy import deepcopy
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -25,7 +26,8 @@ __all__ = ["AtCall"]
 class AtCall(BaseCache):
     """Looks up and stores with the namespace and the options of the moment it was made.
 
-    With `stores` an answer is stored behind the caller.
+    With `stores` an answer is stored behind the caller: as it is now, whatever the application does
+    to its message meanwhile.
     """
 
     def __init__(
@@ -76,8 +78,9 @@ class AtCall(BaseCache):
 
     @override
     def update(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
-        flow = partial(self._core.update, prompt, llm_string, return_val, self._options)
-        if self._stores is None:
+        kept = None if self._stores is None else _copied(return_val)
+        flow = partial(self._core.update, prompt, llm_string, kept or return_val, self._options)
+        if self._stores is None or kept is None:
             self._run("update", flow())
         else:
             if self._together is not None:
@@ -87,8 +90,9 @@ class AtCall(BaseCache):
 
     @override
     async def aupdate(self, prompt: str, llm_string: str, return_val: RETURN_VAL_TYPE) -> None:
-        flow = partial(self._core.update, prompt, llm_string, return_val, self._options)
-        if self._stores is None:
+        kept = None if self._stores is None else _copied(return_val)
+        flow = partial(self._core.update, prompt, llm_string, kept or return_val, self._options)
+        if self._stores is None or kept is None:
             await self._arun("update", flow())
         else:
             if self._together is not None:
@@ -126,3 +130,11 @@ class AtCall(BaseCache):
     @override
     def clear(self, **kwargs: Any) -> None:
         raise NotImplementedError("clear the cache itself")
+
+
+def _copied(answers: RETURN_VAL_TYPE) -> RETURN_VAL_TYPE | None:
+    """Return them as they are now; what cannot be copied has to be stored at once."""
+    try:
+        return deepcopy(answers)
+    except Exception:
+        return None

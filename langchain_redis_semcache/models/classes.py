@@ -52,7 +52,7 @@ def entered(model: M, manner: Manner, *, core_asks: bool) -> M:
     """Return the view that a call goes on with; where there is no cache, the model itself."""
     call: Call | None = model.__dict__.get(_CALL)
     if call is None:
-        cache = cache_now(model, behind=not core_asks)
+        cache = cache_now(model, behind=manner.racing or not core_asks)
         if cache is None:
             return model
         call = Call(model, cache, manner, core_asks)
