@@ -12,7 +12,7 @@ questions are hits: see docs/quality.md.)
 Then conversations of six turns each under a system prompt, all of them new: every turn is a context
 of its own, in which nothing can be near.
 
-"Ours, racing" and "ours, awaited" are eight tasks instead of threads, with `cached(model,
+"Ours, racing" and "awaited" are eight tasks instead of threads, with `cached(model,
 racing=True)` and without; a model call that is cancelled on a hit counts as one. "Ours, prefilter"
 has a cheap embedder beside the slow one that takes no time and knows what it knows, and has learned
 from 300 hits before: it shows what is saved where the cheap measure is right (prefilter.py measures
@@ -162,14 +162,18 @@ def play(calls: list[tuple[str, str]], model: Any, awaited: bool) -> dict[str, A
 
 
 async def together(work: Any, one: Callable[[Any], Awaitable[None]], model: Any) -> None:
-    """Do the work in as many tasks as there are users."""
+    """Do the work in as many tasks as there are users, who do not all begin in one moment.
+
+    They would stay together, and each wait for seven others' turns at every call.
+    """
     left = iter(work)
 
-    async def user() -> None:
+    async def user(number: int) -> None:
+        await asyncio.sleep(number * MODEL_SECONDS / USERS)
         for piece in left:
             await one(piece)
 
-    await asyncio.gather(*(user() for _ in range(USERS)))
+    await asyncio.gather(*map(user, range(USERS)))
     if isinstance(model.cache, RedisSemanticCache):
         await model.cache.aclose()  # the loop ends; waits for what is embedded behind the calls
 
@@ -216,6 +220,7 @@ def converse(count: int, model: Any, awaited: bool) -> dict[str, Any]:
 
 VARIANTS = (
     "no cache",
+    "no cache, awaited",
     "langchain-redis",
     "ours",
     "ours, prefilter",
@@ -227,7 +232,7 @@ VARIANTS = (
 def made(name: str, embedder: Instant, cheap: Cheap, url: str) -> tuple[Any, bool]:
     """Return the model of a variant with its cache, and whether it is awaited."""
     cache: BaseCache | None = None
-    awaited = name in ("ours, awaited", "ours, racing")
+    awaited = name.endswith(("awaited", "racing"))
     if name == "langchain-redis":
         cache = LangChainRedis(embedder, redis_url=url, ttl=3600)
     elif name.startswith("ours"):
