@@ -14,6 +14,7 @@ from typing import Any
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from typing_extensions import override
 
+from ._signals import let_through
 from .driver.stores import Stores
 from .events import Bypassed
 from .flows.flights import Flight
@@ -136,5 +137,6 @@ def _copied(answers: RETURN_VAL_TYPE) -> RETURN_VAL_TYPE | None:
     """Return them as they are now; what cannot be copied has to be stored at once."""
     try:
         return deepcopy(answers)
-    except Exception:
+    except Exception as error:
+        let_through(error)
         return None

@@ -20,10 +20,14 @@ from langchain_core.outputs import ChatGeneration
 from typing_extensions import override
 
 from .. import RedisSemanticCache
+from .._signals import let_through
 from .racing import Pending
 from .replay import Replay, answered
 
 __all__ = ["Call", "Manner", "Question", "Undecided", "Withheld", "cache_now"]
+
+UNSPEAKABLE = "no_llm_string"
+"""The reason of a call whose model, parameters or messages LangChain cannot put into words."""
 
 
 def cache_now(model: BaseChatModel, *, behind: bool) -> BaseCache | None:
@@ -75,42 +79,59 @@ class Question:
         self.call = call
         self._asked = (messages, stop, bound)
         self._words: tuple[str, str] | None = None
+        self._is_unspeakable = False
 
     @property
-    def words(self) -> tuple[str, str]:
-        if self._words is None:
+    def words(self) -> tuple[str, str] | None:
+        """Return prompt and `llm_string`; None where there are none, and so nothing to be asked."""
+        if self._words is None and not self._is_unspeakable:
             messages, stop, bound = self._asked
-            plain = [m if m.id is None else m.model_copy(update={"id": None}) for m in messages]
-            llm_string = self.call.model._get_llm_string(stop=stop, **bound)
-            self._words = (dumps(plain), llm_string)
+            try:
+                plain = [m if m.id is None else m.model_copy(update={"id": None}) for m in messages]
+                llm_string = self.call.model._get_llm_string(stop=stop, **bound)
+                self._words = (dumps(plain), llm_string)
+            except Exception as error:  # what is bound may be anything, and streams without a cache
+                let_through(error)
+                self._is_unspeakable = True
+                self.leave(UNSPEAKABLE)
         return self._words
 
     def lookup(self) -> ChatGeneration | None:
-        return answered(self.call.cache.lookup(*self.words))
+        words = self.words
+        return None if words is None else answered(self.call.cache.lookup(*words))
 
     async def alookup(self, begin: Callable[[], None]) -> ChatGeneration | None:
         """Look up; `begin` is called once the model may start meanwhile."""
+        words = self.words
+        if words is None:
+            return None
         cache: Any = self.call.cache
         if self.call.races:
-            return answered(await cache.alookup_meanwhile(*self.words, begin))
-        return answered(await cache.alookup(*self.words))
+            return answered(await cache.alookup_meanwhile(*words, begin))
+        return answered(await cache.alookup(*words))
 
     def update(self, answers: Sequence[ChatGeneration]) -> None:
-        self.call.cache.update(*self.words, answers)
+        if self.words is not None:
+            self.call.cache.update(*self.words, answers)
 
     async def aupdate(self, answers: Sequence[ChatGeneration]) -> None:
-        await self.call.cache.aupdate(*self.words, answers)
+        if self.words is not None:
+            await self.call.cache.aupdate(*self.words, answers)
 
     def mark(self) -> dict[str, Any] | None:
         """Return metadata that say where the answer is going to be stored; a cache of ours can."""
         mark = getattr(self.call.cache, "mark", None)
-        found: dict[str, Any] | None = None if mark is None else mark(*self.words)
+        if mark is None or self.words is None:
+            return None
+        found: dict[str, Any] | None = mark(*self.words)
         return found
 
     async def amark(self) -> dict[str, Any] | None:
         """Do what `mark` does."""
         mark = getattr(self.call.cache, "amark", None)
-        found: dict[str, Any] | None = None if mark is None else await mark(*self.words)
+        if mark is None or self.words is None:
+            return None
+        found: dict[str, Any] | None = await mark(*self.words)
         return found
 
     def leave(self, reason: str) -> None:

@@ -254,6 +254,22 @@ async def test_no_finish_reason(way: str, made: Any, counted: Counted) -> None:
     assert counted.take() == (1, 0, 1)
 
 
+class Unspeakable:
+    """Something bound to a model that cannot be written down, as an `llm_string` does."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("not now")
+
+
+@both_ways
+async def test_what_cannot_be_put_into_words(way: str, made: Any, counted: Counted) -> None:
+    """A stream that LangChain gives without a cache comes with one too, which is not asked."""
+    model = cached(made(Both))
+    for _ in range(2):
+        assert total(await read(model, way, grammar=Unspeakable())).text == TEXT
+        assert counted.take() == (0, 0, 1)
+
+
 def test_a_closed_generator(made: Any, counted: Counted) -> None:
     """A consumer that goes away ends the model's stream at once, and nothing is stored."""
     model = cached(made(Broken, how="fine"))
