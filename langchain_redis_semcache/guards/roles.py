@@ -16,6 +16,7 @@ from .wording import frame, gap, stem
 __all__ = ["asked_of_object", "exchanged", "other_subject", "passive", "turned_passive"]
 
 _SELF = {"me": "i", "us": "we", "him": "he", "them": "they"}
+_PEOPLE = frozenset(("i", "you", "one", "we"))  # who is anybody, whoever asks
 _LEAST = 3  # letters that two forms of a verb share
 _AROUND = 6  # words around a question that has its parts exchanged
 _LEAST_TURNED = 3  # words of a question that is turned into the passive
@@ -43,18 +44,18 @@ def other_subject(a: Text, b: Text) -> bool:
     if not place or left[place - 1] not in modals or min(len(left), len(right)) <= place:
         return False
     (x, *rest_a), (y, *rest_b) = left[place:], right[place:]
-    if known.personal.isdisjoint((x, y)) or not known.negators.isdisjoint((x, y)):
+    people = {x, y} & _PEOPLE
+    if x == y or len(people) != 1 or not known.negators.isdisjoint((x, y)):
         return False
     if not rest_a or not rest_b or {rest_a[0], rest_b[0]} & known.symmetric:
         return False
-    if y in rest_a and x in rest_b:
+    does = left[place - 1] in by["do"]
+    if y in rest_a and x in rest_b and not does:
         return True
-    if rest_a[0] != rest_b[0]:
+    if rest_a[0] != rest_b[0] or rest_a[0] in _spelled(("stopwords",), known.language):
         return False
     # "Can I see my child's file?" / "Can my child see my file?"
-    if x in known.personal:
-        return y in rest_a and not known.personal.isdisjoint(b.words)
-    return x in rest_b and not known.personal.isdisjoint(a.words)
+    return y in rest_a if x in people else x in rest_b
 
 
 def asked_of_object(a: Text, b: Text) -> bool:
@@ -172,4 +173,4 @@ def passive(language: str) -> dict[str, frozenset[str]]:
 @cache
 def _modals(language: str) -> frozenset[str]:
     entries = (word for _, words in lexicon(language).keyed("modals") for word in words)
-    return frozenset(map(stem, entries))
+    return frozenset(map(stem, entries)) | passive(language)["do"]

@@ -25,7 +25,7 @@ def one_word(x: str, y: str, language: str) -> bool:
     known = synonyms(language)
     if not known.get(x, _NONE).isdisjoint(known.get(y, _NONE)):
         return True
-    if stem(x) == stem(y):  # embedding(s) / embed
+    if stem(x) == y or stem(y) == x:  # embedding(s) / embed
         return True
     return _one_form(x, y, language) or mistyped(x, y, language) or _shortened(x, y)
 

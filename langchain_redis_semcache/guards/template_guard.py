@@ -11,8 +11,8 @@ import math
 import re
 from functools import cache
 
+from .content import same_content
 from .reading import FREE, VETO, Text, pair, read
-from .word_guard import same_content
 from .wording import written_out
 
 __all__ = ["template"]

@@ -27,7 +27,9 @@ def mistyped(x: str, y: str, language: str) -> bool:
         return False
     known = _known(language)
     if known and (x in known) != (y in known):
-        return x[0] == y[0] and _slipped(x, y)
+        word, slip = (x, y) if x in known else (y, x)
+        # AngularJS is no slip of Angular.
+        return word[0] == slip[0] and slip[:-1] != word and _slipped(word, slip)
     if _single(x) == _single(y):
         return True  # "brocolli"
     shorter, longer = sorted((x, y), key=len)

@@ -18,7 +18,7 @@ from typing import Any
 from .._checks import check_threshold
 from ..entry.query import text
 from ..errors import ConfigurationError
-from ..guards.word_guard import content
+from ..guards.content import content
 from .decision import (
     Candidate,
     Decision,

@@ -73,7 +73,7 @@ def test_a_phrase_for_another_is_a_penalty(asked: str, cached: str) -> None:
         ("how do I shut down the mill", "how do I turn off the mill"),
         ("what is an NDA", "what is a non-disclosure agreement"),
         ("send the msg to a friend", "send the message to a friend"),
-        ("how do I draw a horse", "how do I draw an old horse"),
+        ("how do I draw a horse", "how do I draw a horse now"),
         ("how do I ride a horse along the beach", "horses on a beach: how is one ridden"),
     ],
 )
