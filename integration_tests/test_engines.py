@@ -252,3 +252,19 @@ async def test_examined(cache: RedisSemanticCache, do: Way) -> None:
     assert [one for one in findings if one.health == "problem"] == []
     (engine,) = (one for one in findings if one.subject == "engine")
     assert engine.says.startswith("answers searches")
+
+
+async def test_examined_while_empty(make: Make, do: Way) -> None:
+    """With nothing stored, `doctor` says of the engine what `setup` would, and makes no index."""
+    cache = make()
+    findings = await do(cache.doctor)
+    (engine,) = (one for one in findings if one.subject == "engine")
+    assert [one for one in findings if one.subject == "index"] == []
+    assert [one for one in await do(cache.doctor) if one.subject == "index"] == []
+    refusal = ""
+    try:
+        await do(cache.setup)
+    except CacheUnavailableError as error:
+        refusal = str(error)
+    assert engine.health == ("problem" if refusal else "ok")
+    assert engine.says in refusal or engine.says.startswith("answers searches")

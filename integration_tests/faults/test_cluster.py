@@ -134,6 +134,17 @@ def test_setup_says_that_it_does_not_search_as_a_whole(on_cluster: Connect) -> N
             on_cluster().do("setup")
 
 
+def test_doctor_says_so_where_nothing_is_stored(
+    on_cluster: Connect, cluster: list[RawServer]
+) -> None:
+    """An examination names what this engine lacks before there is an index, and makes none."""
+    for _ in range(5):
+        (engine,) = (one for one in on_cluster().do("doctor") if one.subject == "engine")
+        assert engine.health == "problem"
+        assert "use Redis 8, Redis Enterprise, or Valkey" in engine.says
+    assert not any(node.client.execute_command("FT._LIST") for node in cluster)
+
+
 def test_cluster_node_hangs(on_cluster: Connect, cluster: list[RawServer]) -> None:
     """A node that hangs costs timeouts and no answers; when it is back, so is the cache."""
     app = on_cluster()

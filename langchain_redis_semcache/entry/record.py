@@ -68,7 +68,7 @@ class Record:
         return {
             b"prompt": raw(self.question),
             b"response": self.answer,
-            b"created_at": f"{self.created_at:.3f}".encode(),
+            b"created_at": f"{self.created_at:.6f}".encode(),
             b"scope": raw(self.scope),
             **self.more,
         }

@@ -16,7 +16,7 @@ from typing import Any, Literal
 from .._causes import refusal
 from .._effects import Command, ErrorReply, Flow, as_text
 from ..entry import query
-from ..entry.engine import is_partial
+from ..entry.engine import is_partial, meaning
 from ..entry.stored import is_entry
 from ..entry.vector import BYTES_PER_NUMBER
 from ..errors import CacheUnavailableError
@@ -188,13 +188,16 @@ def _search(core: Core, counted: Counted) -> Flow[list[Finding]]:
         if "unknown command" in listed.text.lower():
             missing = "no search module: only identical questions are answered from the cache"
             return [Finding("search", "problem", missing)]
-        return [Finding("search", "note", f"not known: {_kept(listed)}")]
+        return [
+            Finding("search", "note", f"indexes not known: {_kept(listed)}"),
+            (yield from _engine(core, None)),
+        ]
     indexes = sorted(name for name in map(as_text, listed) if name.startswith(root))
-    findings = [Finding("search", "ok", "yes")]
+    findings = [Finding("search", "ok", "there is a search module")]
     for name in indexes:
         findings.append(_index(name, prefix, (yield from _ask("FT.INFO", name))))
-    if ours := [name for name in indexes if name.startswith(prefix)] or indexes:
-        findings.append((yield from _engine(core, ours[0])))
+    ours = [name for name in indexes if name.startswith(prefix)] or indexes
+    findings.append((yield from _engine(core, ours[0] if ours else None)))
     indexed = {name[len(root) :].partition(":")[0] for name in indexes}
     for variant in sorted(counted.variants.keys() - indexed):
         says = f"none for {counted.variants[variant]:,} entries below {root}{variant}: the next"
@@ -203,15 +206,22 @@ def _search(core: Core, counted: Counted) -> Flow[list[Finding]]:
     return findings
 
 
-def _engine(core: Core, index: str) -> Flow[Finding]:
-    """Search once, for what the engine says to that."""
+def _engine(core: Core, index: str | None) -> Flow[Finding]:
+    """Search once, for what the engine says to that.
+
+    Without an index, one of a dimension that no model has is searched: "no such index" is the
+    answer of an engine that searches; a cluster that does not do so as a whole answers MOVED.
+    """
+    known = index is not None
+    index = index or core.settings.schema.index(1)
     *_, dimensions, _ = index.split(":")
     for width in dict.fromkeys((BYTES_PER_NUMBER[core.settings.schema.vector_type], 4, 2)):
         # Any vector does; of an index of another embedding model the type is not known.
         vector = b"\x01" * (width * _whole(dimensions))
         search = query.Search(index, hnsw=False, engine=core.search.engine)
         reply = yield from probe(core, search, vector)
-        if not isinstance(reply, ErrorReply) and not is_partial(reply):
+        answered = not isinstance(reply, ErrorReply) and not is_partial(reply)
+        if answered or (not known and meaning(reply) == "no_index"):
             special = core.search.engine.says
             return Finding("engine", "ok", f"answers searches{special and f'; {special}'}")
         if said := sentence(reply):

@@ -209,7 +209,7 @@ class Store:
         """Return what an entry says, without a vector."""
         options, settings = asked.options, self._settings
         fields: dict[bytes, bytes] = {b"prompt": raw(asked.text), b"response": data}
-        fields[b"created_at"] = f"{time.time():.3f}".encode()
+        fields[b"created_at"] = f"{time.time():.6f}".encode()
         lifetime = self._lifetime(asked)
         if lifetime is not None and (settings.sliding or settings.signer is not None):
             fields[b"ttl"] = str(lifetime).encode()  # an entry keeps the ttl it was given

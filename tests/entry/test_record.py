@@ -53,6 +53,14 @@ def test_whole() -> None:
     assert {name: fields[name.encode()] for name in more} == more
 
 
+def test_its_time_to_the_microsecond() -> None:
+    """An entry that is written over itself keeps its time, by which its aliases know it."""
+    created = b"1700000000.123456"
+    written = write("app::", KEY, values(created_at=created), -1, 1, 1.0)
+    assert written is not None
+    assert read(written).fields()[b"created_at"] == created
+
+
 def test_a_tag_with_a_comma() -> None:
     """A tag that holds what stands between two is one, so that it withdraws what it did before."""
     known = tag_id("Smith, John.pdf").encode()

@@ -18,6 +18,8 @@ KEYS = [SCHEMA.key("0" * 32, str(number)) for number in range(4)]
 OLD = f"app::{'0' * 8}:{'1' * 32}:{'2' * 32}"
 NOPERM = ErrorReply("NOPERM", "NOPERM User x has no permissions")
 NO_MODULE = ErrorReply("ERR", "ERR unknown command 'FT._LIST'")
+NO_INDEX = ErrorReply("app::x", "app::x: no such index")
+MOVED = ErrorReply("MOVED", "MOVED 1089 host:6379")
 
 
 def info(**fields: Any) -> bytes:
@@ -82,6 +84,7 @@ def test_healthy() -> None:
     server, stored = {"reachable", "clock", "user", "memory"}, {"entries", "search", "index"}
     assert server | stored | {"engine"} < told.keys()
     assert told["user"].says == "default"
+    assert told["search"].says == "there is a search module"
     assert told["settings"].says == "on; threshold and ttl are those of each constructor"
     assert told["memory"].says == "500 B of 1 kB used, allkeys-lru"
     assert told["entries"].says == "4 of one embedding model, 100% with a ttl"
@@ -163,7 +166,12 @@ def test_decoded() -> None:
         ("index", {"FT.INFO": [b"hash_indexing_failures", b"3"]}, "note", "3 could not"),
         ("engine", {}, "ok", "answers searches"),
         ("engine", {"FT.SEARCH": NOPERM}, "note", "may not ask"),
-        ("engine", {"FT.SEARCH": ErrorReply("MOVED", "x")}, "problem", "not search all its nodes"),
+        ("engine", {"FT.SEARCH": MOVED}, "problem", "not search all its nodes"),
+        ("engine", {"FT.SEARCH": NO_INDEX}, "problem", "no index on all shards"),
+        ("engine", {"FT._LIST": [], "FT.SEARCH": NO_INDEX}, "ok", "answers searches"),
+        ("engine", {"FT._LIST": [], "FT.SEARCH": MOVED}, "problem", "not search all its nodes"),
+        ("engine", {"FT._LIST": [], "FT.SEARCH": NOPERM}, "note", "may not ask"),
+        ("engine", {"FT._LIST": NOPERM, "FT.SEARCH": MOVED}, "problem", "not search all its nodes"),
         ("engine", {"FT.SEARCH": b"Request timed out"}, "problem", "not all shards answered"),
         ("engine", {"FT.SEARCH": unsorted}, "ok", "does not sort by distance: done here"),
         ("reachable", {"PING": NOPERM}, "ok", "ms there and back"),

@@ -114,6 +114,18 @@ def test_entry() -> None:
     assert sum("model" in entry for entry in lab.world.hashes.values()) == 1
 
 
+def test_stored_at_once_again() -> None:
+    """Entries that overwrite one another within a millisecond differ by their time: what belongs
+    to one of them, such as an alias or a recorded hit, must not be taken for the next one's."""
+    lab = Lab()
+    times = []
+    for _ in range(20):
+        lab.update(ASKED)
+        (entry,) = lab.world.hashes.values()
+        times.append(entry["created_at"])
+    assert len(set(times)) == len(times)
+
+
 def test_odd_label() -> None:
     """A model may have any name: what is sent can be sent."""
     lab = Lab()
