@@ -9,11 +9,11 @@ from typing import TypeVar
 
 from langchain_core.embeddings import Embeddings
 
-from ._reporter import Reporter
 from .entry.schema import check_name
 from .errors import ConfigurationError
 from .events import Listener, Warned
 from .policies.decision import Policy, is_policy
+from .reporting.reporter import Reporter
 
 _LOGGER = logging.getLogger("langchain_redis_semcache")
 

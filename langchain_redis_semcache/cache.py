@@ -11,16 +11,16 @@ from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from langchain_core.embeddings import Embeddings
 from typing_extensions import Never, override
 
-from ._administration import Administration
-from ._blocks import Blocks
 from ._causes import told
 from ._checks import one_of, seconds
-from ._insight import Insight
-from ._lifetime import Lifetime, forget_after_fork
 from ._signals import let_through
 from .admission import Admission, CompleteAnswers
 from .configuration import Index, Limits, Prefilter, Recording, SingleFlight, Sliding
 from .errors import ConfigurationError
+from .face.administration import Administration
+from .face.blocks import Blocks
+from .face.insight import Insight
+from .face.lifetime import Lifetime, forget_after_fork
 
 if TYPE_CHECKING:
     from ._effects import Flow
@@ -124,7 +124,6 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
             joined_name,
             unknown_argument,
         )
-        from ._reporter import Reporter
         from .bounded.threads import Workers
         from .driver.drivers import Drivers
         from .driver.embedder import embedding_id as identify
@@ -138,6 +137,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
         from .flows.options import OptionStack
         from .flows.settings import CheapModel, Settings
         from .question.parameters import Parameters
+        from .reporting.reporter import Reporter
         from .transport.connect import open_links
 
         for argument in unknown:
@@ -259,7 +259,7 @@ class RedisSemanticCache(Lifetime, Blocks, Insight, Administration, BaseCache):
 
         With `behind` its updates return before the answer is stored; `close()` waits for that.
         """
-        from ._at_call import AtCall
+        from .face.at_call import AtCall
 
         stores = self._drivers.background.stores if behind else None
         return AtCall(self._core, self._run, self._arun, stores)

@@ -29,7 +29,6 @@ from langchain_redis_semcache._effects import (
     Soon,
     Work,
 )
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.admission import CompleteAnswers
 from langchain_redis_semcache.entry import scripts
 from langchain_redis_semcache.entry.query import CANDIDATES
@@ -39,6 +38,7 @@ from langchain_redis_semcache.events import Event
 from langchain_redis_semcache.flows.lookup import Core, Settings
 from langchain_redis_semcache.flows.options import OptionStack
 from langchain_redis_semcache.policies import DistancePolicy
+from langchain_redis_semcache.reporting.reporter import Reporter
 
 MODEL = "[('model', 'm1')]"
 ANSWER = [Generation(text="Paris.")]

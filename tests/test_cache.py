@@ -22,9 +22,9 @@ from langchain_redis_semcache import (
     Index,
     Limits,
     RedisSemanticCache,
-    _log,
 )
 from langchain_redis_semcache.events import Event, Failed, Warned
+from langchain_redis_semcache.reporting import log
 from tests.lab import MODEL, Fixed, chat
 
 SECRET = "s3cret-of-sixteen"
@@ -299,7 +299,7 @@ def test_a_bug_that_is_gone(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A rule that raised and works again is one warning with an end."""
-    monkeypatch.setattr(_log, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(log, "QUIET_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
     broken = [True]
 

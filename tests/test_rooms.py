@@ -26,7 +26,8 @@ DATA = sorted(
     if path.is_file() and path.suffix not in (".py", ".pyc")
 )
 
-MOST_ROOMS = 14
+MOST_ROOMS = 16
+"""Twelve that are the cache, and four that stand on its public face."""
 MOST_LINES = 350
 MOST_LINES_OF_A_FUNCTION = 60
 
@@ -36,15 +37,15 @@ MOST_LINES_OF_A_FUNCTION = 60
 # Modules without a test file of their name.
 TESTED_ELSEWHERE = {
     "__main__.py": "three lines, run by tests/cli/test_calibrating.py",
-    "_administration.py": "through the cache: integration_tests/test_find_and_remove.py",
+    "face/administration.py": "through the cache: integration_tests/test_find_and_remove.py",
     "_arguments.py": "through the constructor: tests/test_cache.py",
-    "_at_call.py": "a cache to a stream: integration_tests/test_at_call.py",
-    "_blocks.py": "through the cache: tests/test_cache.py, integration_tests/test_tags.py",
-    "_insight.py": "through the cache: integration_tests/test_explain.py",
-    "_switches.py": "through the cache: integration_tests/test_switch.py",
-    "_log.py": "as the reporter's first listener: tests/test_reporter.py",
-    "_transfers.py": "through the cache: integration_tests/test_transfer.py",
-    "_lifetime.py": "through the cache: tests/test_cache.py, integration_tests/faults",
+    "face/at_call.py": "a cache to a stream: integration_tests/test_at_call.py",
+    "face/blocks.py": "through the cache: tests/test_cache.py, integration_tests/test_tags.py",
+    "face/insight.py": "through the cache: integration_tests/test_explain.py",
+    "face/switches.py": "through the cache: integration_tests/test_switch.py",
+    "reporting/log.py": "as the reporter's first listener: tests/reporting/test_reporter.py",
+    "face/transfers.py": "through the cache: integration_tests/test_transfer.py",
+    "face/lifetime.py": "through the cache: tests/test_cache.py, integration_tests/faults",
     "_effects.py": "the requests and errors that all flows are made of, nothing that decides",
     "cli/explaining.py": "with a server: integration_tests/test_shell_explain.py",
     "cli/counting.py": "what it shows: integration_tests/test_totals.py",

@@ -6,10 +6,10 @@ import dataclasses
 import json
 import pickle
 
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.events import (
     Miss,
 )
+from langchain_redis_semcache.reporting.reporter import Reporter
 from tests.test_events import EVENTS
 
 

@@ -35,9 +35,9 @@ from integration_tests.faults.test_privileges import (
 )
 from integration_tests.support import LLM, asked, told
 from langchain_redis_semcache import Index, Limits
-from langchain_redis_semcache._log import QUIET_SECONDS
 from langchain_redis_semcache.entry.stored import is_entry
 from langchain_redis_semcache.errors import CacheUnavailableError
+from langchain_redis_semcache.reporting.log import QUIET_SECONDS
 from langchain_redis_semcache.transport.cluster_links import ClusterLink
 
 

@@ -19,9 +19,9 @@ from integration_tests.faults.conftest import MakeApplication, MakeBoth, tls_opt
 from integration_tests.faults.harness import Application, LoopInThread, eventually, new_question
 from integration_tests.faults.proxy import FaultProxy
 from integration_tests.faults.servers import RawServer
-from langchain_redis_semcache._log import QUIET_SECONDS
 from langchain_redis_semcache.embedded import EmbeddedRedis
 from langchain_redis_semcache.embedded.server import free_port
+from langchain_redis_semcache.reporting.log import QUIET_SECONDS
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,12 @@ from typing import Any
 
 from .._causes import told
 from .._effects import Ask, AskFailedError, Flow, Soon
-from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.awaited import awaited, in_thread
 from ..bounded.callables import is_late, ways
 from ..bounded.threads import Job, Workers, wait
 from ..events import Failed
+from ..reporting.reporter import Reporter
 from .stores import Stores
 
 THREADS = 8

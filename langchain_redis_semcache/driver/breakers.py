@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Literal
 
-from .._reporter import Reporter
 from ..bounded.breaker import Breaker, State
 from ..entry.engine import meaning
 from ..events import BreakerChanged
+from ..reporting.reporter import Reporter
 from ..transport.shards import SEARCHES, Shards
 
 FIRST_PAUSE = 0.25

@@ -28,12 +28,12 @@ from .._effects import (
     Soon,
     Work,
 )
-from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.awaited import awaited, in_time, within
 from ..bounded.breaker import OverloadedError, SuspendedError
 from ..bounded.callables import is_late
 from ..bounded.threads import Workers
+from ..reporting.reporter import Reporter
 from ..transport.connect import Links
 from ..transport.jobs import Budget
 from ..transport.place import Place

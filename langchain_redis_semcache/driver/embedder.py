@@ -15,7 +15,6 @@ from typing_extensions import override
 from .._causes import told
 from .._checks import seconds
 from .._effects import OVERLOADED, EmbeddingUnavailableError
-from .._reporter import Reporter
 from .._signals import let_through
 from ..bounded.awaited import in_time, within
 from ..bounded.breaker import Breaker, OverloadedError, State, SuspendedError
@@ -23,6 +22,7 @@ from ..bounded.callables import is_late
 from ..bounded.threads import Workers
 from ..configuration import Prefilter
 from ..events import BreakerChanged
+from ..reporting.reporter import Reporter
 
 _MODEL_ATTRIBUTES = (
     "model",

@@ -10,7 +10,6 @@ from typing import Any
 
 from .._causes import refusal, told
 from .._effects import Command, ErrorReply, Flow, NotDoneError, Send, Work
-from .._reporter import Reporter
 from .._signals import let_through
 from ..admission import CallAdmission, CompleteAnswers
 from ..entry.candidate import Candidate
@@ -24,6 +23,7 @@ from ..question.prompt import (
 )
 from ..question.scope import read_model, scope
 from ..question.way import way
+from ..reporting.reporter import Reporter
 from .asked import Asked, Judged, Result
 from .options import CallOptions
 from .readings import Reading, Readings

@@ -13,13 +13,13 @@ from functools import partial
 from langchain_core.outputs import Generation
 
 from .._effects import OVERLOADED, Flow, Later, RedisUnavailableError
-from .._reporter import Reporter
 from ..entry import query
 from ..entry.documents import FIELD as DOCUMENTS
 from ..events import Bypassed, Hit, Miss, Stored
 from ..policies.agreement import Agreement
 from ..policies.decision import Doubtful, Measured, is_learner
 from ..policies.verified import Verified
+from ..reporting.reporter import Reporter
 from .agreement import FIELDS, SIGNED_FIELDS, Agreeing
 from .audit import CHECK, Learning
 from .calls import Asked, Calls, Result

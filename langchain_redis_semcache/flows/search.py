@@ -24,13 +24,13 @@ from .._effects import (
     RedisUnavailableError,
     Send,
 )
-from .._reporter import Reporter
 from ..entry import query
 from ..entry.candidate import Candidate
 from ..entry.engine import INCOMPLETE, MISSING, Engine, is_partial, label, meaning
 from ..entry.schema import Schema
 from ..entry.vector import BYTES_PER_NUMBER, VectorType
 from ..events import Counted, Failed, Operation
+from ..reporting.reporter import Reporter
 
 RETRY_SECONDS = 60.0
 """How long a server that cannot search at all is not asked for a search again."""

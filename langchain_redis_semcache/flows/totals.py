@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from .._effects import Behind, Command, ErrorReply, Flow, RedisUnavailableError, Send, Soon, as_text
-from .._reporter import Reporter
-from .._tally import as_stats
 from ..entry.schema import Schema
 from ..entry.scripts import script
 from ..events import Event, Failed, Hit
 from ..question.digest import digest
+from ..reporting.reporter import Reporter
+from ..reporting.tally import as_stats
 from ..stats import Stats
 
 PAUSE = 3.0

@@ -13,9 +13,9 @@ from langchain_redis_semcache._effects import (
     Ask,
     AskFailedError,
 )
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.driver.background import LIMIT, Background
 from langchain_redis_semcache.events import Event, Failed
+from langchain_redis_semcache.reporting.reporter import Reporter
 
 
 @pytest.fixture

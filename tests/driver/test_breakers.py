@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from langchain_redis_semcache._effects import Argument, ErrorReply
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.bounded.breaker import SuspendedError
 from langchain_redis_semcache.driver.breakers import LONGEST_PAUSE, Breakers, SearchIncomplete
 from langchain_redis_semcache.events import BreakerChanged, Failed
+from langchain_redis_semcache.reporting.reporter import Reporter
 from langchain_redis_semcache.transport.shards import SEARCHES, Shards
 
 

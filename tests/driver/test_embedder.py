@@ -13,7 +13,6 @@ from langchain_openai import OpenAIEmbeddings
 from pydantic import SecretStr
 
 from langchain_redis_semcache._effects import EmbeddingUnavailableError
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.bounded.threads import Workers
 from langchain_redis_semcache.driver.embedder import (
     AwaitedEmbeddings,
@@ -23,6 +22,7 @@ from langchain_redis_semcache.driver.embedder import (
 )
 from langchain_redis_semcache.embedded import LocalEmbeddings
 from langchain_redis_semcache.events import BreakerChanged, Event
+from langchain_redis_semcache.reporting.reporter import Reporter
 from tests.lab import Fixed
 
 

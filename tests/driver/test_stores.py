@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 from langchain_redis_semcache._effects import Flow
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.bounded.threads import wait
 from langchain_redis_semcache.driver import stores as module
 from langchain_redis_semcache.driver.background import Background
 from langchain_redis_semcache.driver.stores import Stores
+from langchain_redis_semcache.reporting.reporter import Reporter
 
 
 class Slow:

@@ -19,13 +19,13 @@ from langchain_redis_semcache._effects import (
     Send,
     Work,
 )
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.entry.answer import encode
 from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.events import Audited, Event, Failed
 from langchain_redis_semcache.flows.audit import CHECK, Learning
 from langchain_redis_semcache.policies import AuditPolicy, Candidate
 from langchain_redis_semcache.policies.decision import Decision, Measured
+from langchain_redis_semcache.reporting.reporter import Reporter
 
 ASKED = "Which city serves as the capital?"
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from langchain_redis_semcache import _log
 from langchain_redis_semcache._effects import LARGE, Send, Work
 from langchain_redis_semcache.admission import CompleteAnswers
 from langchain_redis_semcache.events import Bypassed, Failed
+from langchain_redis_semcache.reporting import log
 from tests.lab import ASKED, MODEL, Lab, chat
 
 TOOLS = MODEL + "x" * (2 * LARGE)
@@ -38,7 +38,7 @@ def test_a_hook_that_works_again(
     hook: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """A hook that failed is warned about once, and its end is said."""
-    monkeypatch.setattr(_log, "QUIET_SECONDS", 0.0)
+    monkeypatch.setattr(log, "QUIET_SECONDS", 0.0)
     caplog.set_level(logging.INFO)
     broken = [True]
 

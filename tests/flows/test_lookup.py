@@ -14,7 +14,6 @@ from langchain_redis_semcache._effects import (
     ErrorReply,
     RedisUnavailableError,
 )
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.admission import CompleteAnswers
 from langchain_redis_semcache.entry.answer import encode
 from langchain_redis_semcache.entry.query import CANDIDATES
@@ -22,6 +21,7 @@ from langchain_redis_semcache.events import Bypassed, Counted, Hit, Miss, Observ
 from langchain_redis_semcache.flows.lookup import Core
 from langchain_redis_semcache.policies import Candidate, Decision, DistancePolicy
 from langchain_redis_semcache.question.way import VersionedHook
+from langchain_redis_semcache.reporting.reporter import Reporter
 from tests.lab import (
     AGAIN,
     ANGLES,

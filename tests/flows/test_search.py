@@ -15,13 +15,13 @@ from langchain_redis_semcache._effects import (
     RedisUnavailableError,
     Send,
 )
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.entry import query
 from langchain_redis_semcache.entry.schema import Schema
 from langchain_redis_semcache.entry.vector import VectorType, pack
 from langchain_redis_semcache.events import Counted, Event, Failed, Observer
 from langchain_redis_semcache.flows import search
 from langchain_redis_semcache.flows.search import RETRY_SECONDS, SearchIndex
+from langchain_redis_semcache.reporting.reporter import Reporter
 from tests.lab import NO_INDEX, run, script
 
 VECTOR = pack([1.0, 0.0])

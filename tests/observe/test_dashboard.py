@@ -15,10 +15,10 @@ pytest.importorskip("prometheus_client", reason="extra not installed")
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.events import Audited, Hit, Miss, VerifierAsked
 from langchain_redis_semcache.observe import Price, PrometheusListener
 from langchain_redis_semcache.observe.instruments import ALL
+from langchain_redis_semcache.reporting.reporter import Reporter
 from tests.test_events import EVENTS
 
 FOLDER = Path(__file__).parents[2] / "examples" / "observe"

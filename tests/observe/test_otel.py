@@ -19,10 +19,10 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF
 
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.events import Bypassed, Failed, Hit, Miss, Stored, Waited
 from langchain_redis_semcache.observe import OTelListener
 from langchain_redis_semcache.observe.instruments import ALL
+from langchain_redis_semcache.reporting.reporter import Reporter
 from tests.test_events import EVENTS
 
 
@@ -152,7 +152,7 @@ def test_metrics(sdk: SDK) -> None:
 def test_without_an_sdk() -> None:
     """With the API alone nothing is kept and nothing fails."""
     script = (
-        "from langchain_redis_semcache._reporter import Reporter\n"
+        "from langchain_redis_semcache.reporting.reporter import Reporter\n"
         "from langchain_redis_semcache.observe import OTelListener\n"
         "from tests.test_events import EVENTS\n"
         "reporter = Reporter('app', [OTelListener()])\n"

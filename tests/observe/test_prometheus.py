@@ -17,9 +17,9 @@ pytest.importorskip("prometheus_client", reason="extra not installed")
 from prometheus_client import CollectorRegistry, generate_latest
 
 from langchain_redis_semcache import ConfigurationError, observe
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.observe import Price, PrometheusListener
 from langchain_redis_semcache.observe.instruments import ALL
+from langchain_redis_semcache.reporting.reporter import Reporter
 from tests.test_events import EVENTS
 
 
@@ -124,7 +124,7 @@ def test_several_processes(tmp_path: Path) -> None:
     """In Prometheus's multiprocess mode counts add up, and the worst breaker is shown."""
     script = (
         "import sys\n"
-        "from langchain_redis_semcache._reporter import Reporter\n"
+        "from langchain_redis_semcache.reporting.reporter import Reporter\n"
         "from langchain_redis_semcache.events import BreakerChanged, Counted\n"
         "from langchain_redis_semcache.observe import PrometheusListener\n"
         "from tests.test_events import EVENTS\n"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 
-from .events import (
+from ..events import (
     Audited,
     BreakerChanged,
     Bypassed,
@@ -22,7 +22,7 @@ from .events import (
     VerifierAsked,
     Waited,
 )
-from .stats import Stats
+from ..stats import Stats
 
 _VERDICTS = {True: "approved", False: "refused", None: "failed"}
 _KINDS = (

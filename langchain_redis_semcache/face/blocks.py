@@ -7,11 +7,11 @@ from contextlib import AbstractContextManager
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from ._checks import check_threshold, seconds
-from .errors import ConfigurationError
+from .._checks import check_threshold, seconds
+from ..errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from .flows.options import OptionStack
+    from ..flows.options import OptionStack
 
 
 class Blocks:

@@ -9,13 +9,13 @@ if TYPE_CHECKING:
 
     from langchain_core.messages import BaseMessage
 
-    from ._reporter import Reporter
-    from .driver.drivers import Drivers
-    from .entry.recorded import RecordedHit
-    from .events import Event
-    from .flows.by_hand import ByHand
-    from .flows.explain import Explanation
-    from .flows.health import Health
+    from ..driver.drivers import Drivers
+    from ..entry.recorded import RecordedHit
+    from ..events import Event
+    from ..flows.by_hand import ByHand
+    from ..flows.explain import Explanation
+    from ..flows.health import Health
+    from ..reporting.reporter import Reporter
 
 
 class Insight:

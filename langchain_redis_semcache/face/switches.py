@@ -6,9 +6,9 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .driver.drivers import Drivers
-    from .flows.by_hand import ByHand
-    from .flows.shared import Changeable, SharedSettings
+    from ..driver.drivers import Drivers
+    from ..flows.by_hand import ByHand
+    from ..flows.shared import Changeable, SharedSettings
 
 
 class Switches:

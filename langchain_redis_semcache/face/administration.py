@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING
 
 from typing_extensions import Unpack
 
-from ._blocks import flat
-from ._switches import Switches
-from ._transfers import Transfers
+from .blocks import flat
+from .switches import Switches
+from .transfers import Transfers
 
 if TYPE_CHECKING:
-    from .driver.drivers import Drivers
-    from .entry.recorded import RecordedHit
-    from .entry.stored import Entry, Filters
-    from .flows.by_hand import ByHand
-    from .flows.doctor import Finding
-    from .stats import Stats
+    from ..driver.drivers import Drivers
+    from ..entry.recorded import RecordedHit
+    from ..entry.stored import Entry, Filters
+    from ..flows.by_hand import ByHand
+    from ..flows.doctor import Finding
+    from ..stats import Stats
 
 
 class Administration(Switches, Transfers):

@@ -14,12 +14,12 @@ from typing import Any
 from langchain_core.caches import RETURN_VAL_TYPE, BaseCache
 from typing_extensions import override
 
-from ._signals import let_through
-from .driver.stores import Stores
-from .events import Bypassed
-from .flows.flights import Flight
-from .flows.lookup import Core
-from .flows.options import CallOptions
+from .._signals import let_through
+from ..driver.stores import Stores
+from ..events import Bypassed
+from ..flows.flights import Flight
+from ..flows.lookup import Core
+from ..flows.options import CallOptions
 
 __all__ = ["AtCall"]
 

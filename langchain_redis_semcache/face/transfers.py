@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .driver.drivers import Drivers
-    from .flows.by_hand import ByHand
-    from .flows.warming import Row
+    from ..driver.drivers import Drivers
+    from ..flows.by_hand import ByHand
+    from ..flows.warming import Row
 
 
 class Transfers:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from .events import BreakerChanged, Event, Failed, SettingsChanged, Warned
+from ..events import BreakerChanged, Event, Failed, SettingsChanged, Warned
 
 _LOGGER = logging.getLogger("langchain_redis_semcache")
 

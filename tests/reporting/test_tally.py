@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from langchain_redis_semcache._tally import MOST_DIFFERENCES, Tally, as_stats
 from langchain_redis_semcache.events import (
     Audited,
     BreakerChanged,
@@ -15,6 +14,7 @@ from langchain_redis_semcache.events import (
     VerifierAsked,
     Waited,
 )
+from langchain_redis_semcache.reporting.tally import MOST_DIFFERENCES, Tally, as_stats
 
 EVENTS = [
     Hit("exact", 0.0, "a", 1.0),

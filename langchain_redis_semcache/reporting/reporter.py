@@ -14,10 +14,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Literal
 
-from ._log import Log
-from ._signals import let_through
-from ._tally import Tally
-from .events import (
+from .._signals import let_through
+from ..events import (
     BreakerChanged,
     Embedded,
     Event,
@@ -27,7 +25,9 @@ from .events import (
     Operation,
     Warned,
 )
-from .stats import Stats
+from ..stats import Stats
+from .log import Log
+from .tally import Tally
 
 _LOGGER = logging.getLogger("langchain_redis_semcache")
 

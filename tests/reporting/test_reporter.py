@@ -9,8 +9,6 @@ from contextlib import contextmanager
 
 import pytest
 
-from langchain_redis_semcache._log import QUIET_SECONDS, Log
-from langchain_redis_semcache._reporter import Reporter
 from langchain_redis_semcache.events import (
     BreakerChanged,
     Event,
@@ -19,6 +17,8 @@ from langchain_redis_semcache.events import (
     Operation,
     Warned,
 )
+from langchain_redis_semcache.reporting.log import QUIET_SECONDS, Log
+from langchain_redis_semcache.reporting.reporter import Reporter
 from langchain_redis_semcache.stats import Stats
 from tests.test_events import EVENTS
 
