@@ -18,12 +18,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import httpx
 import numpy as np
+from openai import OpenAIError
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
 JSON = dict[str, Any]
 Kind = Literal["chat", "embeddings"]
+
+# What a broken connection raises: with an older langchain-openai the error of its own httpx.
+BROKEN = (OpenAIError, httpx.TransportError)
 
 
 @dataclass(frozen=True)
