@@ -13,7 +13,7 @@ from .wording import frame
 __all__ = ["added", "states"]
 
 _PHRASE = 2  # words that make a phrase
-_PENALTY = 0.06  # for a word or two of content: 0.06 to 0.12 cost one right hit of a wrong one
+_PENALTY = 0.08  # for a word or two of content: 0.06 to 0.12 cost a right hit for a wrong one
 
 
 def added(a: Text, b: Text, start: int, words: tuple[str, ...]) -> float:

@@ -13,7 +13,7 @@ from itertools import groupby
 from .lexicon import lexicon
 from .wording import stem, synonyms
 
-__all__ = ["mistyped"]
+__all__ = ["known_words", "mistyped"]
 
 _VOWELS = frozenset("aeiouy")
 _LONG = 6  # letters from which one missing makes no other word, nearly always
@@ -25,7 +25,7 @@ def mistyped(x: str, y: str, language: str) -> bool:
         return False
     if frozenset((x, y)) in _confusable(language):
         return False
-    known = _known(language)
+    known = known_words(language)
     if known and (x in known) != (y in known):
         word, slip = (x, y) if x in known else (y, x)
         # AngularJS is no slip of Angular.
@@ -65,7 +65,7 @@ def _slipped(x: str, y: str) -> bool:
 
 
 @cache
-def _known(language: str) -> frozenset[str]:
+def known_words(language: str) -> frozenset[str]:
     """The stems of all words of a language that has a list of them."""
     lists = lexicon(language)
     further = lists.words("vocabulary")

@@ -12,8 +12,9 @@ from .additions import added, states
 from .content import empty, numbers, says_more
 from .lexicon import frequent, lexicon
 from .quantities import numerals, units
-from .reading import FREE, VETO, pair
+from .reading import FREE, VETO, Text, pair
 from .same_words import abbreviates, folded, interchangeable, one_word
+from .typos import known_words
 from .wording import frame, gap, stem, synonyms
 
 __all__ = ["words"]
@@ -25,7 +26,7 @@ _PHRASE = 2  # words in which a phrase is looked for
 _FRAME = 0.7  # the part of the longer question that is shared where the rest is what is asked
 _HALF, _MOST = 0.5, 6  # or this part, if it has so many words
 _PLACES, _ALIGNED = 2, 0.75  # places that may differ, and the part that may not
-_SAID = 4  # words at the beginning that say what is asked
+_SHOWN = 2  # words that show a language, at least
 
 
 def words(asked: str, cached: str, /) -> float:
@@ -40,7 +41,7 @@ def words(asked: str, cached: str, /) -> float:
     if len(a.words ^ b.words) > _FEW or min(len(a.tokens), len(b.tokens)) < _LEAST:
         return FREE
     language = a.lexicon.language
-    if any(frequent(language).isdisjoint(text.words) for text in (a, b)):
+    if not (_recognised(a) and _recognised(b)):
         return FREE  # of a language that nobody recognises no synonyms are known
     if not synonyms(language):
         return FREE
@@ -60,9 +61,19 @@ def words(asked: str, cached: str, /) -> float:
         return FREE
     if shared >= _FRAME * longer:
         return VETO
-    said = start >= _SAID and shared >= max(_MOST, _HALF * longer)
+    # All that they share comes first: a question with another condition.
+    said = start == shared >= max(_MOST, _HALF * longer)
     alone = few and _beside(language).isdisjoint((*left, *right))
     return _PENALTY if said or alone else FREE
+
+
+def _recognised(text: Text) -> bool:
+    """Whether a text shows its language: by a frequent word, or as most of its words are known."""
+    language = text.lexicon.language
+    if not frequent(language).isdisjoint(text.words):
+        return True
+    known = known_words(language).intersection(map(stem, text.words))
+    return len(known) >= max(_SHOWN, len(text.words) / 2)
 
 
 def _one_place(left: tuple[str, ...], right: tuple[str, ...], language: str) -> bool:

@@ -68,6 +68,7 @@ def test_a_phrase_for_another_is_a_penalty(asked: str, cached: str) -> None:
         ("The mill grinds corn.", "The plant processes corn."),
         ("is 5 much for tea", "is 6 much for tea"),
         ("horse riding", "horse racing"),
+        ("jak ugotowac zupe dzis", "jak przygotowac zupe dzis"),
         ("the kings of the UK", "the kings of the United Kingdom"),
         ("what is a web site for", "what is a website for"),
         ("how do I shut down the mill", "how do I turn off the mill"),

@@ -20,16 +20,18 @@ def pairs(name: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize(
-    ("name", "least"), [("unlike", 0.75), ("late_unlike", 0.75), ("fresh_unlike", 0.9)]
+    ("name", "least"),
+    [("unlike", 0.9), ("late_unlike", 0.9), ("fresh_unlike", 0.95), ("later_unlike", 0.85)],
 )
 def test_most_unlike_pairs_are_objected_to(name: str, least: float) -> None:
-    """Of pairs that must not share an answer, the guards alone object to three in four."""
+    """Of pairs that must not share an answer, the guards alone object to most."""
     found = [objection(asked, cached, DEFAULT_GUARDS)[0] > 0 for _, asked, cached in pairs(name)]
     assert sum(found) >= least * len(found)
 
 
 @pytest.mark.parametrize(
-    ("name", "most"), [("alike", 0.1), ("late_alike", 0.2), ("fresh_alike", 0.02)]
+    ("name", "most"),
+    [("alike", 0.1), ("late_alike", 0.2), ("fresh_alike", 0.02), ("later_alike", 0.02)],
 )
 def test_few_alike_pairs_are_objected_to(name: str, most: float) -> None:
     """Of pairs that one answer serves, the guards let nearly all pass."""
@@ -48,7 +50,6 @@ PASSED = {
     "what does the museum exhibit",
     "do both kidneys filter blood equally",
     "which plants bloom this spring",
-    "beaches near Santiago de Chile",
     "what comes before a hurricane",
 }
 """Look-alikes that no guard objects to, by the question asked."""
