@@ -7,10 +7,11 @@ human message, as in any other call of a model.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from langchain.agents.middleware import ModelRequest
 from langchain.agents.structured_output import ProviderStrategy
+from langchain.tools import InjectedToolArg, ToolRuntime
 from langchain_core.language_models import BaseChatModel
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, BaseMessage
@@ -58,13 +59,34 @@ def tool_words(name: str, arguments: dict[str, Any], tool: BaseTool) -> Words:
 def is_told_more(tool: BaseTool) -> bool:
     """Tell whether a tool is given more than the model's arguments: the state, the runtime, ..."""
     # Where its schema was given by hand, the schemas are one, and only the tool itself knows.
-    if getattr(tool, "_injected_args_keys", None):
+    if getattr(tool, "_injected_args_keys", None) or _takes_more(tool):
         return True
     asked, given = (
         getattr(schema, "model_fields", None)
         for schema in (tool.tool_call_schema, tool.get_input_schema())
     )
     return asked is not None and given is not None and asked.keys() != given.keys()
+
+
+def _takes_more(tool: BaseTool) -> bool:
+    """Ask the function as a graph does: older tools do not read types that are strings."""
+    function = getattr(tool, "func", None) or getattr(tool, "coroutine", None)
+    if function is None:
+        return False
+    try:
+        hints = get_type_hints(function, include_extras=True)
+    except Exception:  # what cannot be read may be anything
+        return True
+    return "runtime" in hints or any(map(_is_given_by_the_graph, hints.values()))
+
+
+def _is_given_by_the_graph(annotation: Any) -> bool:
+    kind = get_origin(annotation) or annotation
+    if isinstance(kind, InjectedToolArg):
+        return True
+    if isinstance(kind, type) and issubclass(kind, (InjectedToolArg, ToolRuntime)):
+        return True
+    return any(map(_is_given_by_the_graph, get_args(annotation)))
 
 
 def agent_name() -> str | None:

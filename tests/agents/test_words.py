@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from langchain.tools import ToolRuntime
+from langchain.tools import InjectedStore, ToolRuntime
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool, StructuredTool
@@ -47,6 +47,21 @@ def with_runtime(query: str, runtime: ToolRuntime[Any, Any]) -> str:
     return f"{query} {runtime.state}"
 
 
+def with_any_runtime(query: str, runtime: Any) -> str:
+    """Search."""
+    return f"{query} {runtime.state}"
+
+
+def with_a_store(query: str, store: Annotated[Any, InjectedStore()] | None = None) -> str:
+    """Search."""
+    return f"{query} {store}"
+
+
+def with_what_is_not_known(query: str, user: User) -> str:  # noqa: F821
+    """Search."""
+    return f"{query} {user}"
+
+
 BY_JSON: Any = {"title": "x", "type": "object", "properties": {"query": {"type": "string"}}}
 
 
@@ -58,6 +73,9 @@ BY_JSON: Any = {"title": "x", "type": "object", "properties": {"query": {"type":
         (StructuredTool.from_function(SEARCH.invoke, None, "x", "x", args_schema=BY_JSON), False),
         (StructuredTool.from_function(with_runtime), True),
         (StructuredTool.from_function(with_runtime, args_schema=Query), True),
+        (StructuredTool.from_function(with_any_runtime, args_schema=Query), True),
+        (StructuredTool.from_function(with_a_store, args_schema=Query), True),
+        (StructuredTool.from_function(with_what_is_not_known, args_schema=Query), True),
         (OF_STATE, True),
     ],
 )
