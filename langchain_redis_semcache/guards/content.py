@@ -44,12 +44,13 @@ def _within(words: list[str], others: list[str], language: str) -> bool:
 
 def says_more(words: tuple[str, ...], others: tuple[str, ...], language: str) -> bool:
     """Whether there is a word of content that no other word stands for."""
+    beside = frozenset(others)
     return any(
         word[-1].isalpha()
         and word not in empty(language)
         and word not in _counted(language)
-        and not any(one_word(word, other, language) for other in others)
-        for word in words
+        and not any(one_word(word, other, language) for other in beside)
+        for word in frozenset(words) - beside
     )
 
 

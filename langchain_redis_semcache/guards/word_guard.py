@@ -23,6 +23,7 @@ _PENALTY = 0.12  # 0.08 to 0.15 cost next to nothing: what is a word apart is mo
 _FEW = 12  # words of any kind that may differ before anybody looks closer
 _LEAST = 3  # words of a question that is more than a search
 _PHRASE = 2  # words in which a phrase is looked for
+_LONG = 40  # words of a phrase in which nobody compares each with each
 _FRAME = 0.7  # the part of the longer question that is shared where the rest is what is asked
 _HALF, _MOST = 0.5, 6  # or this part, if it has so many words
 _PLACES, _ALIGNED = 2, 0.75  # places that may differ, and the part that may not
@@ -57,7 +58,9 @@ def words(asked: str, cached: str, /) -> float:
         return FREE
     if _one_place(frame(a), frame(b), language):
         return VETO
-    if (shared < _HALF * longer and not few) or not _differ(left, right, language):
+    if max(len(left), len(right)) > _LONG or (shared < _HALF * longer and not few):
+        return FREE
+    if not _differ(left, right, language):
         return FREE
     if shared >= _FRAME * longer:
         return VETO
