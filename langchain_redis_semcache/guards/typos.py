@@ -57,10 +57,14 @@ def _left_out(shorter: str, longer: str, place: int) -> bool:
 
 def _slipped(x: str, y: str) -> bool:
     """Whether one letter is missing, another one, or exchanged with the next."""
-    while x and y and x[0] == y[0]:
-        x, y = x[1:], y[1:]
-    while x and y and x[-1] == y[-1]:
-        x, y = x[:-1], y[:-1]
+    shorter = min(len(x), len(y))
+    start = 0
+    while start < shorter and x[start] == y[start]:
+        start += 1
+    tail = 0
+    while tail < shorter - start and x[-1 - tail] == y[-1 - tail]:
+        tail += 1
+    x, y = x[start : len(x) - tail], y[start : len(y) - tail]
     return max(len(x), len(y)) <= 1 or (len(x) == 2 and x == y[::-1])
 
 
