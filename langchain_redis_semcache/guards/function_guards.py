@@ -45,11 +45,13 @@ def scope(asked: str, cached: str, /) -> float:
 def tense(asked: str, cached: str, /) -> float:
     """Veto questions about another time, or about what can, should or must be.
 
-    is/was/will be, live/lived, can I/should I/must I; not "how can I" / "how should I" and not
+    is/was/will be, live/lived, have played/will play, can I/should I/must I; not "how can I" / "how should I" and not
     "how long does it take" / "how long will it take".
     """
     a, b = pair(asked, cached)
-    return VETO if _past(a, b) or _other_time(a, b) or _other_mood(a, b) else FREE
+    if _past(a, b) or _done_or_to_come(a, b):
+        return VETO
+    return VETO if _other_time(a, b) or _other_mood(a, b) else FREE
 
 
 def asks_otherwise(a: Text, b: Text) -> bool:
@@ -104,6 +106,22 @@ def _past(a: Text, b: Text) -> bool:
     if _words("tenses", language).isdisjoint(a.words | b.words):
         one, other = one.removesuffix("s"), other.removesuffix("s")  # who hosts/who hosted
     return _is_past(one, other, language) or _is_past(other, one, language)
+
+
+def _done_or_to_come(a: Text, b: Text) -> bool:
+    """Whether a verb is of what has been done in one, and of what is to come in the other."""
+    if _alike(a, b, "tenses"):
+        return False
+    language = a.lexicon.language
+    for one, other in ((a, b), (b, a)):
+        done, to_come = one.words - other.words, other.words - one.words
+        small = _words("tenses", language) | _words("done", language) | _words("modals", language)
+        if "future" not in senses(other, "tenses") or done.isdisjoint(_words("done", language)):
+            continue
+        verbs, rest = done - small, to_come - small
+        if len(verbs) == len(rest) == 1 and _is_past(*verbs, *rest, language):
+            return True
+    return False
 
 
 def _is_past(past: str, verb: str, language: str) -> bool:

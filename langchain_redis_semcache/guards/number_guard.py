@@ -6,8 +6,10 @@ it stands; only in a personal story may one be left out.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import cache
 
 from .quantities import Quantity, units
 from .reading import FREE, VETO, Text, likeness, pair
@@ -23,14 +25,16 @@ _STORY = 6  # words of content that make a story
 def numbers(asked: str, cached: str, /) -> float:
     """Veto two questions whose numbers or units differ.
 
-    "60 letters" / "120 letters", "2 km" / "2 miles", "top 5" / "top ten"; not "1k" / "1,000",
-    "90 minutes" / "1.5 hours", "half" / "50%", "1 week" / "a week".
+    "60 letters" / "120 letters", "2 km" / "2 miles", "top 5" / "top ten", "x + 3" / "x - 3"; not
+    "1k" / "1,000", "90 minutes" / "1.5 hours", "half" / "50%", "1 week" / "a week".
 
     A number on one side only is a veto as well ("laptops" / "laptops under $500"), unless a
     personal story was retold in other words: whether someone adds "for 3 days now" is chance. In
     problems with three numbers or more, an added clause changes the result whatever it says.
     """
     a, b = pair(asked, cached)
+    if _operators(asked) != _operators(cached) and _operators(asked) and _operators(cached):
+        return VETO
     if not a.quantities and not b.quantities:
         return FREE
     left, right = _unmatched(a, b), _unmatched(b, a)
@@ -43,6 +47,16 @@ def numbers(asked: str, cached: str, /) -> float:
     if alike >= _NEARLY_THE_SAME and _counted(a) != _counted(b):
         return VETO
     return VETO if _clause_added(a, b) else FREE
+
+
+@cache  # compiled at the first use
+def _operator() -> re.Pattern[str]:
+    """Signs between two operands: "x + 3", "n<5", "a^2"; not a dash, "e-mail", "and/or" or C++."""
+    return re.compile(r"(?<=[\w)])\s*([+*^=<>≤≥×÷]|==|<=|>=|!=|(?<=\s)[-−/](?=\s))\s*(?=[\w(])")
+
+
+def _operators(raw: str) -> list[str]:
+    return sorted(_operator().findall(raw))
 
 
 def _is_story(a: Text, b: Text) -> bool:

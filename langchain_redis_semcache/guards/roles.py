@@ -61,7 +61,8 @@ def other_subject(a: Text, b: Text) -> bool:
 def asked_of_object(a: Text, b: Text) -> bool:
     """Whether one asks what does something, and the other to what it is done.
 
-    "What causes anaemia?" / "What does anaemia cause?"
+    "What causes anaemia?" / "What does anaemia cause?", "who reports to her" / "who does she report
+    to".
     """
     does = passive(a.lexicon.language)["do"]
     start, left, right = gap(a, b)
@@ -71,7 +72,9 @@ def asked_of_object(a: Text, b: Text) -> bool:
         left, right = right, left
     if right[0] not in does or len(left) < 2 or len(right) != len(left) + 1:
         return False
-    return right[1:-1] == left[1:] and right[-1][:_LEAST] == left[0][:_LEAST]
+    # With the verb goes what belongs to it: reports to x/does x report to.
+    verbs = [n for n, word in enumerate(right) if n and word[:_LEAST] == left[0][:_LEAST]]
+    return any(n > 1 and sorted(right[1:n] + right[n + 1 :]) == sorted(left[1:]) for n in verbs)
 
 
 def turned_passive(a: Text, b: Text) -> bool:

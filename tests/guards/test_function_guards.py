@@ -48,6 +48,8 @@ VETOED: Table = {
         ("where are the games", "where will the games be"),
         ("how many wolves live here", "how many wolves lived here"),
         ("has the letter been sent", "will the letter be sent"),
+        ("which plays have they shown in the barn", "which plays will they show in the barn"),
+        ("I am about to sell my boat, what now?", "I have sold my boat, what now?"),
         ("Can I freeze cheese?", "Should I freeze cheese?"),
         ("must guests register", "may guests register"),
         ("what can a judge decide", "what must a judge decide"),

@@ -31,6 +31,8 @@ VETOED: Table = {
         ("is .5 mg enough", "is 5 mg enough"),
         ("is -5 cold", "is 5 cold"),
         ("(-5) squared", "(5) squared"),
+        ("what is the root of y^2 + 4y", "what is the root of y^2 - 4y"),
+        ("what is 6 * 7", "what is 6 + 7"),
         ("北京到上海 1200 公里吗", "北京到上海 1300 公里吗"),
         # three numbers and a clause more: an arithmetic problem with another result
         (
@@ -72,6 +74,9 @@ SAME: Table = {
         ("at 3 p.m.", "at 15:00"),
         ("World War II", "world war two"),
         ("blood pressure 130/85", "blood pressure 130 / 85"),
+        ("what is 2 + 3", "what is 2+3"),
+        ("tea - how hot", "how hot is a tea - a green one"),
+        ("learn C++ from C", "learn C++, coming from C"),
         ("20 m²", "20 sqm"),
         ("bei 2,5 kg", "bei 2.5 kg"),
         ("20 °C", "20 degrees celsius"),

@@ -58,6 +58,8 @@ def test_what_does_it_and_what_it_does() -> None:
     """What is asked for is the subject in one question and the object in the other."""
     assert asked_of_object(*pair("what eats owls at night", "what do owls eat at night"))
     assert asked_of_object(*pair("who does Rome fear", "who fears Rome"))
+    assert asked_of_object(*pair("who writes to the king", "who does the king write to"))
+    assert not asked_of_object(*pair("who does the king write to", "to whom does the king write"))
     assert not asked_of_object(*pair("what do owls eat", "what is it that owls eat"))
     assert not asked_of_object(*pair("how do owls eat", "how owls do eat"))
 
