@@ -45,8 +45,8 @@ def scope(asked: str, cached: str, /) -> float:
 def tense(asked: str, cached: str, /) -> float:
     """Veto questions about another time, or about what can, should or must be.
 
-    is/was/will be, live/lived, have played/will play, can I/should I/must I; not "how can I" / "how should I" and not
-    "how long does it take" / "how long will it take".
+    is/was/will be, live/lived, have played/will play, can I/should I/must I; not "how can I" / "how
+    should I" and not "how long does it take" / "how long will it take".
     """
     a, b = pair(asked, cached)
     if _past(a, b) or _done_or_to_come(a, b):
@@ -119,7 +119,7 @@ def _done_or_to_come(a: Text, b: Text) -> bool:
         if "future" not in senses(other, "tenses") or done.isdisjoint(_words("done", language)):
             continue
         verbs, rest = done - small, to_come - small
-        if len(verbs) == len(rest) == 1 and _is_past(*verbs, *rest, language):
+        if len(verbs) == len(rest) == 1 and _is_past(min(verbs), min(rest), language):
             return True
     return False
 

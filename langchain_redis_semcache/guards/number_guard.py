@@ -52,7 +52,8 @@ def numbers(asked: str, cached: str, /) -> float:
 @cache  # compiled at the first use
 def _operator() -> re.Pattern[str]:
     """Signs between two operands: "x + 3", "n<5", "a^2"; not a dash, "e-mail", "and/or" or C++."""
-    return re.compile(r"(?<=[\w)])\s*([+*^=<>≤≥×÷]|==|<=|>=|!=|(?<=\s)[-−/](?=\s))\s*(?=[\w(])")
+    signs = r"[+*^=<>\u2264\u2265\u00d7\u00f7]|[=<>!]=|(?<=\s)[-\u2212/](?=\s)"
+    return re.compile(rf"(?<=[\w)])\s*({signs})\s*(?=[\w(])")
 
 
 def _operators(raw: str) -> list[str]:
