@@ -169,6 +169,8 @@ def test_a_dead_shard(connect: Connect) -> None:
     """Exact hits and stores of the shards that live go on; the outage is one line in the log."""
     with three_nodes({"cluster-require-full-coverage": "no"}) as nodes:
         app = connect(nodes[0].port)
+        if redis.VERSION < (7,) and not by_url(app):
+            pytest.skip("a client of redis-py before 7 reaches no shard while one is dead")
         app.patience = 10  # clients take their time to find out
         known = [new_question() for _ in range(30)]
         for question in known:

@@ -25,6 +25,8 @@ RECORD = f"{CREATE} +xadd +xtrim +xdel"
 READ = "-@all +hmget +ft.search +ft.aggregate"
 # What a cluster's client asks besides, and what our own connections by URL do.
 CLUSTER = "+cluster|slots +command +asking"
+if redis.VERSION < (7,):
+    CLUSTER += " +unwatch"
 
 
 @pytest.fixture(scope="module")

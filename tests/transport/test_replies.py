@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import hiredis
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,6 +133,7 @@ arguments = st.one_of(
 @given(st.lists(st.lists(arguments, min_size=1, max_size=5).map(tuple), max_size=3))
 def test_pack(commands: list[tuple[Any, ...]]) -> None:
     """Commands are written as hiredis writes them."""
+    hiredis = pytest.importorskip("hiredis")
     packed = pack(commands)
     assert packed == b"".join(map(hiredis.pack_command, commands))
 
