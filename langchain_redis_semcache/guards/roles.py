@@ -27,23 +27,20 @@ def other_subject(a: Text, b: Text) -> bool:
 
     "Can people I blocked see my comments?" / "Can I see the comments of people I blocked?"
     """
-    known = a.lexicon
-    if any(known.auxiliaries.isdisjoint(text.words) for text in (a, b)):
+    known, (place, _, _) = a.lexicon, gap(a, b)
+    left, right = frame(a), frame(b)
+    modals, shorter = _modals(known.language), min(len(left), len(right))
+    if 0 < place < shorter and modals.issuperset((left[place], right[place])):
+        place += 1  # should I ask/will they ask
+    if not 0 < place < shorter or left[place - 1] not in modals:
+        return False
+    by, differing = passive(known.language), a.words ^ b.words
+    if not by["by"].isdisjoint(differing) or not by["be"].isdisjoint(differing):
         return False
     if "than" in a.words | b.words:
         return False
-    by = passive(known.language)
-    if not by["by"].isdisjoint(a.words ^ b.words) or not by["be"].isdisjoint(a.words ^ b.words):
-        return False
-    left, right = ([_SELF.get(word, word) for word in frame(text)] for text in (a, b))
-    modals = _modals(known.language)
-    differ = (n for n, (x, y) in enumerate(zip(left, right, strict=False)) if x != y)
-    place = next(differ, 0)
-    if place and modals.issuperset((left[place], right[place])):  # should I ask/will they ask
-        place += 1
-    if not place or left[place - 1] not in modals or min(len(left), len(right)) <= place:
-        return False
-    (x, *rest_a), (y, *rest_b) = left[place:], right[place:]
+    x, *rest_a = (_SELF.get(word, word) for word in left[place:])
+    y, *rest_b = (_SELF.get(word, word) for word in right[place:])
     people = {x, y} & _PEOPLE
     if x == y or len(people) != 1 or not known.negators.isdisjoint((x, y)):
         return False

@@ -44,6 +44,7 @@ def edits(a: Text, b: Text) -> tuple[list[str], list[str]]:
     return list((left - right).elements()), list((right - left).elements())
 
 
+@lru_cache(maxsize=4)
 def gap(a: Text, b: Text) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
     """Where the frames begin to differ, and what each has until they are the same again."""
     left, right = frame(a), frame(b)
