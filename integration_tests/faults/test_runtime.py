@@ -26,6 +26,7 @@ from integration_tests.faults.proxy import FaultProxy
 from integration_tests.support import LLM, Parrot, asked, parroted, text_of, told
 from langchain_redis_semcache import Limits, RedisSemanticCache
 from langchain_redis_semcache.embedded import EmbeddedRedis
+from langchain_redis_semcache.transport.on_loop import MAX_CONNECTIONS
 
 
 @pytest.fixture
@@ -213,7 +214,10 @@ def test_connections_after_a_storm(app: Application, proxy: FaultProxy, way: str
 
 
 def test_ten_thousand_calls(make_app: MakeApplication, redis_url: str, way: str) -> None:
-    """Connections, threads, tasks and descriptors are as many after 10,000 calls as after 200."""
+    """Connections, threads, tasks and descriptors are as many after 10,000 calls as after 200.
+
+    But for the few connections that a loop may have: it opens one more where a reply is late."""
+    spare = MAX_CONNECTIONS - 1 if way == "async" else 0
     app = make_app(redis_url, limits=Limits(redis=5))
     prompts = [asked(new_question()) for _ in range(20)]
     for prompt in prompts:
@@ -245,7 +249,7 @@ def test_ten_thousand_calls(make_app: MakeApplication, redis_url: str, way: str)
     before = resources()
     calls(10_000)
     gc.collect()
-    eventually(lambda: resources() <= before)
+    eventually(lambda: resources() <= before + spare)
     if way == "async":
         assert len(asyncio.all_tasks(app.loop.loop)) == 0
     assert not app.failures()
