@@ -7,6 +7,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -100,6 +101,7 @@ def test_server_searches_and_is_gone_afterwards(unix_socket: bool) -> None:
         assert server.url
 
 
+@pytest.mark.skipif(shutil.which("ps") is None, reason="asks ps, which small images lack")
 def test_nobody_is_left_in_the_process_group(tmp_path: Path) -> None:
     """The watchdog ends with the server, whether it is ended at once or saves its data first."""
     for data_dir in (None, tmp_path):
