@@ -10,7 +10,16 @@ import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from integration_tests.conftest import MakeCache
-from integration_tests.support import FRANCE, FRANCE_REWORDED, GERMANY, Parrot, Way, parroted
+from integration_tests.support import (
+    FRANCE,
+    FRANCE_REWORDED,
+    GERMANY,
+    Parrot,
+    Way,
+    astored,
+    parroted,
+    stored,
+)
 from langchain_redis_semcache import RedisSemanticCache
 from langchain_redis_semcache.cli.main import main
 from langchain_redis_semcache.embedded import LocalEmbeddings
@@ -28,6 +37,8 @@ async def test_served(do: Way, cache: RedisSemanticCache, model: Parrot) -> None
     again = [*rows, "What is 1+1?"]
     counts = await do(cache.warm, again, model, system="Be brief.", progress=seen.append)
     assert (counts, seen) == (Counter(present=2, stored=1), ["present", "present", "stored"])
+    stored(cache)  # vectors come behind the stores
+    await astored(cache)
     app = model.model_copy(update={"cache": cache})
     before = len(model.calls)
 

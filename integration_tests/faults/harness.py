@@ -81,19 +81,18 @@ class WordEmbeddings(Embeddings):
         return [dice.gauss(0, 1) for _ in range(self.dimensions)]
 
 
-def queued() -> dict[str, int]:
-    """For how many nanoseconds each thread was ready to run on a machine that was busy with
-    others' work; empty where the system does not say."""
-    waited = {}
-    for file in Path("/proc/self/task").glob("*/schedstat"):
-        with contextlib.suppress(OSError):  # a thread that has just ended
-            waited[file.parent.name] = int(file.read_text().split()[1])
-    return waited
+def queued() -> float:
+    """For how many seconds this thread was ready to run on a machine busy with others' work; 0.0
+    where the system does not say."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 class TimedCache(RedisSemanticCache):
-    """Notes for how long each call of LangChain's had to wait for it, and not for the machine: at
-    most as long as one of the process's threads stood in its queue meanwhile is taken off."""
+    """Notes for how long each call of LangChain's had to wait for it, and not for the machine: what
+    its thread stood in the queue meanwhile is taken off."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -101,17 +100,12 @@ class TimedCache(RedisSemanticCache):
 
     @contextlib.contextmanager
     def _timed(self) -> Iterator[None]:
-        before, started = queued(), time.perf_counter()
+        waited, started = queued(), time.perf_counter()
         try:
             yield
         finally:
             delay = time.perf_counter() - started
-            if delay > BUDGET:
-                longest = max(
-                    (now - before.get(of, now) for of, now in queued().items()), default=0
-                )
-                delay = max(0.0, delay - longest / 1e9)
-            self.delays.append(delay)
+            self.delays.append(max(0.0, delay - (queued() - waited)))
 
     def lookup(self, *args: Any) -> Any:
         with self._timed():
@@ -206,12 +200,13 @@ class Application:
         return self(question) and (not semantic or self(f"please {question}"))
 
     def warm_up(self) -> str:
-        """Store an answer; the question it answers."""
+        """Store an answer; the question it answers. What a busy machine did meanwhile is past."""
         eventually(self.works)
         question = new_question()
         self(question)
         assert self(question)
         self.events.clear()
+        self._log.lines.clear()
         return question
 
     def recovers(self, seconds: float = RECOVERY, *, semantic: bool = True) -> None:
