@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from typing import Any
@@ -217,6 +218,11 @@ async def test_tags_withdraw_runs(
 # -- what must be identical ---------------------------------------------------------------------
 
 
+def knows_the_graph(do: Way) -> bool:
+    """Before Python 3.11 a graph's configuration does not reach the tasks that it starts."""
+    return sys.version_info >= (3, 11) or not do.is_async
+
+
 async def test_what_must_be_identical(
     do: Way, make_agent: Any, endpoint: OpenAIEndpoint, tools: Tools
 ) -> None:
@@ -228,8 +234,9 @@ async def test_what_must_be_identical(
         make_agent(model=chat_openai(endpoint, temperature=0.1)),
         make_agent(tools=[tools.search_docs, tools.weather]),
         make_agent(settings={"tools": ["search_docs", "weather"]}),
-        make_agent(name="librarian"),
     ]
+    if knows_the_graph(do):
+        agents.append(make_agent(name="librarian"))
     for agent in agents:
         await ask(do, agent)
         assert counts(endpoint, tools) == (2, 1)
@@ -402,6 +409,8 @@ async def test_a_human_in_the_loop(
     decision: str,
 ) -> None:
     """A run is stored where a human approved, not where he changed what was done."""
+    if not knows_the_graph(do):
+        pytest.skip("before Python 3.11 no async middleware can interrupt")
     human = HumanInTheLoopMiddleware(interrupt_on={"search_docs": True})
     agent = make_agent(human, checkpointer=InMemorySaver())
     state = await ask(do, agent, config=THREAD)
