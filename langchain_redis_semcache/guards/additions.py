@@ -30,7 +30,7 @@ def added(a: Text, b: Text, start: int, words: tuple[str, ...]) -> float:
         return VETO
     if len(words) >= _PHRASE and _circumstance(words, language):
         return FREE if states(a) else VETO
-    if len(words) > _PHRASE or not start or not (_asks(a) and _asks(b)):
+    if len(words) > _PHRASE or not start or states(a) or states(b):
         return FREE
     if stems("additions", language).issuperset(words):
         return FREE
@@ -54,11 +54,6 @@ def _asks_how(a: Text, b: Text) -> bool:
 def states(text: Text) -> bool:
     """Whether a text is a statement and asks for nothing."""
     return text.tokens[-1] == "." and text.lexicon.question_words.isdisjoint(text.words)
-
-
-def _asks(text: Text) -> bool:
-    known = text.lexicon
-    return text.tokens[0] in known.auxiliaries or not known.question_words.isdisjoint(text.words)
 
 
 def _circumstance(words: tuple[str, ...], language: str) -> bool:

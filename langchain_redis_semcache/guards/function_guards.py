@@ -20,6 +20,7 @@ Senses = dict[str, frozenset[int]]
 _REACH = ("classes", "tenses", "modals")  # a second small word that differs is no excuse
 _WANTED = "manner"  # the class of the forms that an answer may have
 _EDITS = 1  # words besides these that may differ
+_AMOUNT, _EDITS_OF_AMOUNT = "quantifier", 3
 _ROOT = 4  # letters that two forms of a word share
 
 
@@ -39,7 +40,9 @@ def scope(asked: str, cached: str, /) -> float:
     other = {kind for kind in of_a.keys() & of_b.keys() if of_a[kind].isdisjoint(of_b[kind])}
     if _WANTED in other:  # whatever else differs
         return VETO
-    return VETO if (telling or other) and _hardly_else(a, b, *_REACH) else FREE
+    denied = not a.lexicon.negators.isdisjoint(a.words | b.words)  # no one is/someone is not
+    few = _EDITS_OF_AMOUNT if _AMOUNT in other and not denied else _EDITS
+    return VETO if (telling or other) and _hardly_else(a, b, *_REACH, edited=few) else FREE
 
 
 def tense(asked: str, cached: str, /) -> float:
@@ -49,7 +52,7 @@ def tense(asked: str, cached: str, /) -> float:
     should I" and not "how long does it take" / "how long will it take".
     """
     a, b = pair(asked, cached)
-    if _past(a, b) or _done_or_to_come(a, b):
+    if _past(a, b) or _done_or_to_come(a, b) or _imagined(a, b):
         return VETO
     return VETO if _other_time(a, b) or _other_mood(a, b) else FREE
 
@@ -67,7 +70,8 @@ def asks_otherwise(a: Text, b: Text) -> bool:
         return False
     if "thing" in (of_a, of_b):  # "what is my next day off" / "when is my next day off"
         return "place" in (of_a, of_b) and _asked_of_one(a, b)
-    few = _EDITS + 1 if "reason" in (of_a, of_b) else _EDITS
+    in_both = not a.lexicon.question_words.isdisjoint(a.words & b.words)  # how to know when
+    few = _EDITS if in_both or {of_a, of_b} == _WHEN else _EDITS + 1
     return _hardly_else(a, b, "asked", edited=few) or _asked_of_one(a, b)
 
 
@@ -83,8 +87,10 @@ def _about(text: Text) -> frozenset[str]:
     return frozenset(map(stem, text.content))
 
 
+_HAVE = "have"  # whoever would have it done
 _GONE = frozenset(("past", "perfect"))
 _BE = frozenset(("be", "been"))
+_WHEN = {"time", "how long"}  # "when is it" / "how long before it is"
 _OF_ONESELF = {"manner", "place"}  # "where can I find" / "how can I find"
 # "when" / "which year"
 _ONE_ANSWER = tuple({"choice", aspect} for aspect in ("reason", "time", "place", "person", "size"))
@@ -122,6 +128,20 @@ def _done_or_to_come(a: Text, b: Text) -> bool:
         if len(verbs) == len(rest) == 1 and _is_past(min(verbs), min(rest), language):
             return True
     return False
+
+
+def _imagined(a: Text, b: Text) -> bool:
+    """Whether one asks what would have been, and the other what was: could it have, did it."""
+    if _alike(a, b, "modals"):
+        return False
+    language = a.lexicon.language
+    unreal = _words("imagined", language)
+    one, other = (a, b) if unreal & (a.words - b.words) else (b, a)
+    if unreal.isdisjoint(one.words - other.words) or not unreal.isdisjoint(other.words):
+        return False
+    if _HAVE not in one.words - other.words:
+        return False
+    return "past" in senses(other, "tenses") and _hardly_else(a, b, *_REACH, "done", edited=2)
 
 
 def _is_past(past: str, verb: str, language: str) -> bool:
@@ -191,8 +211,8 @@ def _hardly_else(a: Text, b: Text, *names: str, edited: int = _EDITS) -> bool:
         for phrase in (_units(a, name) | _units(b, name)) & _phrases(name, language):
             words |= set(map(stem, phrase.split("_")))
     left, right = ([word for word in side if word not in words] for side in edits(a, b))
-    if len(left) == len(right) == 1 and left[0].startswith(right[0][:_ROOT]):
-        return right[0].startswith(left[0][:_ROOT])  # hard/harder: one word
+    if len(left) == len(right) == 1 and left[0][:_ROOT] == right[0][:_ROOT]:
+        return True  # hard/harder: one word
     return len(left) + len(right) <= edited
 
 

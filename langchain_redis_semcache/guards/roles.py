@@ -101,6 +101,9 @@ def exchanged(a: Text, b: Text) -> bool:
     if len(a.words ^ b.words) > _AROUND:
         return False
     shorter, longer = sorted((_laid_out(a), _laid_out(b)), key=len)
+    if shorter == longer and sorted(a.tokens) == sorted(b.tokens):  # http to https
+        left, right = ([t for t in text.tokens if t not in a.lexicon.fillers] for text in (a, b))
+        return left != right and _crossed(left, right, a.lexicon)
     more = len(longer) - len(shorter)
     if not more:
         return shorter != longer and _crossed(shorter, longer, a.lexicon, nearly=True)

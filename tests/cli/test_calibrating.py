@@ -28,11 +28,11 @@ def subject(number: int) -> str:
 
 
 class Clock(Embeddings):
-    """Puts each subject (first word) on a plane of its own, 25 degrees apart when said anew."""
+    """Puts each subject (first word) on a plane of its own, 25 degrees apart when said again."""
 
     def embed_query(self, text: str) -> list[float]:
         topic = int(text.split()[0].translate(DIGITS))
-        angle = math.radians(25 * text.endswith("anew"))
+        angle = math.radians(25 * text.endswith("again"))
         vector = [0.0] * 1300
         vector[2 * topic : 2 * topic + 2] = math.cos(angle), math.sin(angle)
         return vector
@@ -72,7 +72,7 @@ def write(path: Path, right: int, wrong: int, words: str = "") -> str:
     lines = [
         {
             "q1": f"{subject(i)} as it was",
-            "q2": f"{subject(i)} as it was {'' if i < right else words} anew",
+            "q2": f"{subject(i)} as it was {'' if i < right else words} again",
             "label": i < right,
         }
         for i in range(right + wrong)

@@ -46,6 +46,12 @@ def test_the_same_subject(asked: str, cached: str) -> None:
     assert not other_subject(*pair(asked, cached))
 
 
+def test_exchanged_whatever_they_end_with() -> None:
+    """Words of one stem are told apart where they change places."""
+    assert exchanged(*pair("redirect http to https here", "redirect https to http here"))
+    assert not exchanged(*pair("are you a robot or a person", "are you a person or a robot"))
+
+
 def test_exchanged() -> None:
     """Two words stand in each other's place, in any form, even with to for from."""
     assert exchanged(*pair("how many grams has an ounce", "how many ounces has a gram"))

@@ -48,7 +48,6 @@ PASSED = {
     "animate a logo with Blender",
     "can lava melt titanium",
     "what does the museum exhibit",
-    "do both kidneys filter blood equally",
     "which plants bloom this spring",
     "what comes before a hurricane",
 }
