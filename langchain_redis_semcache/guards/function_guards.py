@@ -20,7 +20,8 @@ Senses = dict[str, frozenset[int]]
 _REACH = ("classes", "tenses", "modals")  # a second small word that differs is no excuse
 _WANTED = "manner"  # the class of the forms that an answer may have
 _EDITS = 1  # words besides these that may differ
-_AMOUNT, _EDITS_OF_AMOUNT = "quantifier", 3
+_EDITS_OF_AMOUNT = 3
+_TELLING = frozenset(("quantifier", "when", "window", "time"))
 _ROOT = 4  # letters that two forms of a word share
 
 
@@ -41,7 +42,7 @@ def scope(asked: str, cached: str, /) -> float:
     if _WANTED in other:  # whatever else differs
         return VETO
     denied = not a.lexicon.negators.isdisjoint(a.words | b.words)  # no one is/someone is not
-    few = _EDITS_OF_AMOUNT if _AMOUNT in other and not denied else _EDITS
+    few = _EDITS_OF_AMOUNT if not other.isdisjoint(_TELLING) and not denied else _EDITS
     return VETO if (telling or other) and _hardly_else(a, b, *_REACH, edited=few) else FREE
 
 
@@ -71,8 +72,8 @@ def asks_otherwise(a: Text, b: Text) -> bool:
     if "thing" in (of_a, of_b):  # "what is my next day off" / "when is my next day off"
         return "place" in (of_a, of_b) and _asked_of_one(a, b)
     in_both = not a.lexicon.question_words.isdisjoint(a.words & b.words)  # how to know when
-    few = _EDITS if in_both or {of_a, of_b} == _WHEN else _EDITS + 1
-    return _hardly_else(a, b, "asked", edited=few) or _asked_of_one(a, b)
+    few = 0 if {of_a, of_b} <= _MEASURED else _EDITS if in_both else _EDITS + 1
+    return _hardly_else(a, b, "asked", "tenses", edited=few) or _asked_of_one(a, b)
 
 
 def _asked_of_one(a: Text, b: Text) -> bool:
@@ -90,7 +91,8 @@ def _about(text: Text) -> frozenset[str]:
 _HAVE = "have"  # whoever would have it done
 _GONE = frozenset(("past", "perfect"))
 _BE = frozenset(("be", "been"))
-_WHEN = {"time", "how long"}  # "when is it" / "how long before it is"
+# "when is it" / "how long before it is", "how heavy is it" / "how much does it weigh"
+_MEASURED = {"time", "how long", "how much", "how often", "how old", "size"}
 _OF_ONESELF = {"manner", "place"}  # "where can I find" / "how can I find"
 # "when" / "which year"
 _ONE_ANSWER = tuple({"choice", aspect} for aspect in ("reason", "time", "place", "person", "size"))
@@ -102,16 +104,23 @@ def _aspect(text: Text) -> str | None:
 
 def _past(a: Text, b: Text) -> bool:
     """Whether a verb in the past is all that differs: live/lived, will win/won."""
-    differing = (a.words ^ b.words) - _future(a.lexicon.language)
-    if len(differing) != 2:
-        return False
-    one, other = differing
-    if (one in a.words) == (other in a.words):
-        return False
     language = a.lexicon.language
+    here, there = (words - _future(language) for words in (a.words - b.words, b.words - a.words))
+    if len(here) == len(there) == 2:  # who approves reports/who approved a report
+        here, there = _of_other_number(here, there), _of_other_number(there, here)
+    if len(here) != 1 or len(there) != 1:
+        return False
+    one, other = min(here), min(there)
     if _words("tenses", language).isdisjoint(a.words | b.words):
         one, other = one.removesuffix("s"), other.removesuffix("s")  # who hosts/who hosted
     return _is_past(one, other, language) or _is_past(other, one, language)
+
+
+def _of_other_number(words: frozenset[str], others: frozenset[str]) -> frozenset[str]:
+    """Leave out nouns that the others have in the singular or the plural."""
+    return frozenset(
+        w for w in words if w + "s" not in others and w.removesuffix("s") not in others
+    )
 
 
 def _done_or_to_come(a: Text, b: Text) -> bool:
@@ -124,6 +133,7 @@ def _done_or_to_come(a: Text, b: Text) -> bool:
         small = _words("tenses", language) | _words("done", language) | _words("modals", language)
         if "future" not in senses(other, "tenses") or done.isdisjoint(_words("done", language)):
             continue
+        small = small | a.lexicon.words("additions")
         verbs, rest = done - small, to_come - small
         if len(verbs) == len(rest) == 1 and _is_past(min(verbs), min(rest), language):
             return True

@@ -45,6 +45,8 @@ class Lexicon:
         self.sources = frozenset(ways.get("from", ()))
         self.targets = frozenset(ways.get("to", ()))
         self.alone = self.words("alone")
+        kinds = dict(self.keyed("classes"))
+        self.quantifiers = frozenset(kinds.get("quantifier", ())) - {"|"}
 
     def lines(self, name: str) -> list[str]:
         """The lines of a list that are no comment."""

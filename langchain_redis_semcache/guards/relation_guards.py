@@ -12,7 +12,7 @@ from itertools import pairwise
 from .lexicon import DEFAULT_LANGUAGE
 from .opposites import opposed, without_sides
 from .reading import FREE, VETO, Text, pair, share
-from .roles import asked_of_object, exchanged, other_subject, turned_passive
+from .roles import another_does_it, asked_of_object, exchanged, other_subject, turned_passive
 from .wording import edits, stem
 
 __all__ = ["direction", "negation", "opposites"]
@@ -177,6 +177,7 @@ def direction(asked: str, cached: str, /) -> float:
     """
     a, b = pair(asked, cached)
     turned = _reversed_way(a, b) or exchanged(a, b) or turned_passive(a, b)
+    turned = turned or another_does_it(a, b)
     return VETO if turned or other_subject(a, b) or asked_of_object(a, b) else FREE
 
 

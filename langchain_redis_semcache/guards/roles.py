@@ -11,10 +11,19 @@ from itertools import chain
 
 from .lexicon import DEFAULT_LANGUAGE, Lexicon, lexicon
 from .reading import Text
-from .wording import frame, gap, stem
+from .wording import edits, frame, gap, stem
 
-__all__ = ["asked_of_object", "exchanged", "other_subject", "passive", "turned_passive"]
+__all__ = [
+    "another_does_it",
+    "asked_of_object",
+    "exchanged",
+    "other_subject",
+    "passive",
+    "turned_passive",
+]
 
+_I = "i"
+_TO_HAVE = frozenset(("to", "hav", "has", "not"))
 _SELF = {"me": "i", "us": "we", "him": "he", "them": "they"}
 _PEOPLE = frozenset(("i", "you", "one", "we"))  # who is anybody, whoever asks
 _LEAST = 3  # letters that two forms of a verb share
@@ -53,6 +62,46 @@ def other_subject(a: Text, b: Text) -> bool:
         return False
     # "Can I see my child's file?" / "Can my child see my file?"
     return y in rest_a if x in people else x in rest_b
+
+
+def another_does_it(a: Text, b: Text) -> bool:
+    """Whether I do it to somebody in one text, and he does it to me or mine in the other.
+
+    "damage I cause to someone's car" / "damage someone causes to my car"
+    """
+    known = a.lexicon
+    if any(known.personal.isdisjoint(text.words) for text in (a, b)):
+        return False
+    beside = _modals(known.language) | _spelled(("personal",), known.language) | _TO_HAVE
+    if sum(word not in beside for side in edits(a, b) for word in side) > 1:
+        return False
+    left, right = _doers(a), _doers(b)
+    for verb in left.keys() & right.keys():
+        (x, to_x), (y, to_y) = left[verb], right[verb]
+        if x == _I != y:
+            (x, to_x), (y, to_y) = (y, to_y), (x, to_x)
+        if y == _I != x and x in to_y and not known.personal.isdisjoint(to_x):
+            return True
+    return False
+
+
+def _doers(text: Text) -> dict[str, tuple[str, list[str]]]:
+    """What stands before each word, but for auxiliaries, and all that follows it."""
+    known = text.lexicon
+    beside = _modals(known.language) | known.auxiliaries | known.fillers | known.personal
+    be = passive(known.language)["be"]
+    words = [stem(token.removesuffix("'s")) for token in text.tokens]
+    found: dict[str, tuple[str, list[str]]] = {}
+    before = ""
+    for place, word in enumerate(words):
+        if word == _I or (word not in beside and word not in _TO_HAVE):
+            # "I permanently delete it": who does it stands before that.
+            doer = _I if before != _I and place > 1 and words[place - 2] == _I else before
+            found.setdefault(word, (doer, words[place + 1 :]))
+            before = word
+        elif word in be:
+            before = word
+    return found
 
 
 def asked_of_object(a: Text, b: Text) -> bool:
@@ -100,6 +149,8 @@ def exchanged(a: Text, b: Text) -> bool:
     """
     if len(a.words ^ b.words) > _AROUND:
         return False
+    if _of_all(a, b):
+        return True
     shorter, longer = sorted((_laid_out(a), _laid_out(b)), key=len)
     if shorter == longer and sorted(a.tokens) == sorted(b.tokens):  # http to https
         left, right = ([t for t in text.tokens if t not in a.lexicon.fillers] for text in (a, b))
@@ -115,6 +166,13 @@ def exchanged(a: Text, b: Text) -> bool:
             if inner != shorter and _crossed(shorter, inner, a.lexicon):
                 return True
     return False
+
+
+def _of_all(a: Text, b: Text) -> bool:
+    """Whether what all are and what they are change places: is every square a rectangle."""
+    if sorted(a.tokens) != sorted(b.tokens) or a.lexicon.quantifiers.isdisjoint(a.words):
+        return False
+    return sum(x != y for x, y in zip(a.tokens, b.tokens, strict=True)) == 2
 
 
 def _crossed(left: list[str], right: list[str], known: Lexicon, *, nearly: bool = False) -> bool:

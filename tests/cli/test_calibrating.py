@@ -117,7 +117,7 @@ def test_false_hits_without_a_label_are_pointed_out(
 ) -> None:
     """Who reads the precision learns how much of the error is missing labels."""
     file = tmp_path / "p.csv"
-    file.write_text("q1,q2,label\naab was,aac was,1\naad was,aab was anew,1\n")
+    file.write_text("q1,q2,label\naab was,aac was,1\naad was,aab was again,1\n")
     assert call(str(file)) == 1
     assert "nobody compared" in capsys.readouterr().out
 

@@ -7,6 +7,7 @@ from hypothesis import given
 
 from langchain_redis_semcache.guards.reading import pair
 from langchain_redis_semcache.guards.roles import (
+    another_does_it,
     asked_of_object,
     exchanged,
     other_subject,
@@ -44,6 +45,38 @@ def test_another_subject(asked: str, cached: str) -> None:
 def test_the_same_subject(asked: str, cached: str) -> None:
     """The passive, a comparison, and what has no verb like can are for other rules."""
     assert not other_subject(*pair(asked, cached))
+
+
+@pytest.mark.parametrize(
+    ("asked", "cached"),
+    [
+        ("what if I hit an owl with my car", "what if an owl hits my car"),
+        ("how long may I lend my uncle a van", "how long may my uncle lend me a van"),
+    ],
+)
+def test_another_does_it(asked: str, cached: str) -> None:
+    """What I do to somebody is another matter than what he does to me."""
+    assert another_does_it(*pair(asked, cached))
+    assert another_does_it(*pair(cached, asked))
+
+
+@pytest.mark.parametrize(
+    ("asked", "cached"),
+    [
+        ("my lamp broke", "I broke my lamp"),
+        ("how can I permanently delete my page", "how do I delete my page permanently"),
+        ("I was charged twice for my order, help me", "my order was charged twice, help me"),
+    ],
+)
+def test_the_same_does_it(asked: str, cached: str) -> None:
+    """A thing that breaks does nothing to anybody, nor does an adverb."""
+    assert not another_does_it(*pair(asked, cached))
+    assert not another_does_it(*pair(cached, asked))
+
+
+def test_of_all() -> None:
+    """What all are and what they are is not the same the other way round."""
+    assert exchanged(*pair("is every owl a bird", "is every bird a owl"))
 
 
 def test_exchanged_whatever_they_end_with() -> None:

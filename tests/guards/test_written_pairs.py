@@ -40,7 +40,6 @@ def test_few_alike_pairs_are_objected_to(name: str, most: float) -> None:
 
 
 PASSED = {
-    "why is my freezer leaking",
     "can a judge dismiss a few jurors",
     "are they digging the tunnel under the bay",
     "what is a sonnet",
