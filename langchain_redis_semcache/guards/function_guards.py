@@ -116,6 +116,12 @@ def _past(a: Text, b: Text) -> bool:
     return _is_past(one, other, language) or _is_past(other, one, language)
 
 
+@cache
+def _beside_a_verb(language: str) -> frozenset[str]:
+    listed = [_words(name, language) for name in ("tenses", "done", "modals")]
+    return lexicon(language).words("additions").union(*listed)
+
+
 def _of_other_number(words: frozenset[str], others: frozenset[str]) -> frozenset[str]:
     """Leave out nouns that the others have in the singular or the plural."""
     return frozenset(
@@ -130,10 +136,9 @@ def _done_or_to_come(a: Text, b: Text) -> bool:
     language = a.lexicon.language
     for one, other in ((a, b), (b, a)):
         done, to_come = one.words - other.words, other.words - one.words
-        small = _words("tenses", language) | _words("done", language) | _words("modals", language)
-        if "future" not in senses(other, "tenses") or done.isdisjoint(_words("done", language)):
+        if done.isdisjoint(_words("done", language)) or "future" not in senses(other, "tenses"):
             continue
-        small = small | a.lexicon.words("additions")
+        small = _beside_a_verb(language)
         verbs, rest = done - small, to_come - small
         if len(verbs) == len(rest) == 1 and _is_past(min(verbs), min(rest), language):
             return True

@@ -33,7 +33,7 @@ def numbers(asked: str, cached: str, /) -> float:
     problems with three numbers or more, an added clause changes the result whatever it says.
     """
     a, b = pair(asked, cached)
-    if _operators(asked) != _operators(cached) and _operators(asked) and _operators(cached):
+    if _other_operators(asked, cached):
         return VETO
     if not a.quantities and not b.quantities:
         return FREE
@@ -56,8 +56,14 @@ def _operator() -> re.Pattern[str]:
     return re.compile(rf"(?<=[\w)])\s*({signs})\s*(?=[\w(])")
 
 
-def _operators(raw: str) -> list[str]:
-    return sorted(_operator().findall(raw))
+_SIGNS = frozenset("+*^=<>-/\u2264\u2265\u00d7\u00f7\u2212")
+
+
+def _other_operators(asked: str, cached: str) -> bool:
+    if _SIGNS.isdisjoint(asked) or _SIGNS.isdisjoint(cached):  # most have none
+        return False
+    one, other = (sorted(_operator().findall(raw)) for raw in (asked, cached))
+    return one != other and bool(one) and bool(other)
 
 
 def _is_story(a: Text, b: Text) -> bool:

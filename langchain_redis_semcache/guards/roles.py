@@ -72,8 +72,12 @@ def another_does_it(a: Text, b: Text) -> bool:
     known = a.lexicon
     if any(known.personal.isdisjoint(text.words) for text in (a, b)):
         return False
-    beside = _modals(known.language) | _spelled(("personal",), known.language) | _TO_HAVE
-    if sum(word not in beside for side in edits(a, b) for word in side) > 1:
+    if len(a.words ^ b.words) > _AROUND:
+        return False
+    beside = _modals(known.language)
+    personal = _spelled(("personal",), known.language)
+    others = [word for side in edits(a, b) for word in side if word not in _TO_HAVE]
+    if sum(word not in beside and word not in personal for word in others) > 1:
         return False
     left, right = _doers(a), _doers(b)
     for verb in left.keys() & right.keys():
@@ -88,13 +92,13 @@ def another_does_it(a: Text, b: Text) -> bool:
 def _doers(text: Text) -> dict[str, tuple[str, list[str]]]:
     """What stands before each word, but for auxiliaries, and all that follows it."""
     known = text.lexicon
-    beside = _modals(known.language) | known.auxiliaries | known.fillers | known.personal
+    beside = _unsaid(known.language)
     be = passive(known.language)["be"]
     words = [stem(token.removesuffix("'s")) for token in text.tokens]
     found: dict[str, tuple[str, list[str]]] = {}
     before = ""
     for place, word in enumerate(words):
-        if word == _I or (word not in beside and word not in _TO_HAVE):
+        if word not in beside:
             # "I permanently delete it": who does it stands before that.
             doer = _I if before != _I and place > 1 and words[place - 2] == _I else before
             found.setdefault(word, (doer, words[place + 1 :]))
@@ -102,6 +106,13 @@ def _doers(text: Text) -> dict[str, tuple[str, list[str]]]:
         elif word in be:
             before = word
     return found
+
+
+@cache
+def _unsaid(language: str) -> frozenset[str]:
+    known = lexicon(language)
+    words = _modals(language).union(known.auxiliaries, known.fillers, known.personal, _TO_HAVE)
+    return words - {_I}
 
 
 def asked_of_object(a: Text, b: Text) -> bool:
@@ -170,7 +181,9 @@ def exchanged(a: Text, b: Text) -> bool:
 
 def _of_all(a: Text, b: Text) -> bool:
     """Whether what all are and what they are change places: is every square a rectangle."""
-    if sorted(a.tokens) != sorted(b.tokens) or a.lexicon.quantifiers.isdisjoint(a.words):
+    if a.words != b.words or a.lexicon.quantifiers.isdisjoint(a.words):
+        return False
+    if sorted(a.tokens) != sorted(b.tokens):
         return False
     return sum(x != y for x, y in zip(a.tokens, b.tokens, strict=True)) == 2
 
