@@ -47,6 +47,8 @@ def run_words(
         parameters.update(form.to_model_kwargs())
     if request.tool_choice is not None:
         parameters["tool_choice"] = request.tool_choice
+    # LangChain's note would outlive a change of the model's own parameters (langchain issue 39598).
+    model.__dict__.pop("_serialized", None)
     return _dumped(shown), model._get_llm_string(stop=None, **parameters)
 
 

@@ -32,6 +32,9 @@ GENERATES = ("generate", "agenerate")
 # Models that speak LangChain's newest protocol themselves; a view goes by `_stream`, which can
 # be answered from the cache.
 _NATIVE = ("_stream_chat_model_events", "_astream_chat_model_events")
+# What LangChain notes of a model at its first call, for tracers and for the `llm_string` of a model
+# that can be serialised (langchain issue 39598).
+_SERIALIZED = "_serialized"
 _CALL = "_semcache_call"
 _PLAIN = "_semcache_plain"
 
@@ -55,6 +58,8 @@ def entered(model: M, manner: Manner, *, core_asks: bool) -> M:
         cache = cache_now(model, behind=manner.racing or not core_asks)
         if cache is None:
             return model
+        # As the model is now: LangChain's note would outlive a change of its parameters.
+        model.__dict__.pop(_SERIALIZED, None)
         call = Call(model, cache, manner, core_asks)
     elif call.core_asks == core_asks:
         return model
@@ -66,6 +71,8 @@ def entered(model: M, manner: Manner, *, core_asks: bool) -> M:
     state: dict[str, Any] = view.__dict__
     state[_CALL] = call
     state["rate_limiter"] = None  # a hit does not wait for it
+    if (serialized := getattr(call.model, _SERIALIZED, None)) is not None:
+        state[_SERIALIZED] = serialized
     if core_asks:
         state["cache"] = Withheld(call.cache, call.races)
     if _streams(kind):

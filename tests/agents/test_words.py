@@ -10,7 +10,8 @@ from langchain.tools import InjectedStore, ToolRuntime
 from langchain_core.language_models import FakeListChatModel
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.tools import BaseTool, StructuredTool
-from pydantic import BaseModel
+from langchain_openai import ChatOpenAI
+from pydantic import BaseModel, SecretStr
 
 from langchain_redis_semcache.agents.words import is_told_more, run_words, tool_words
 from langchain_redis_semcache.question.prompt import read
@@ -106,6 +107,16 @@ def test_another_model() -> None:
     other = FakeListChatModel(responses=["Berlin"])
     asked = request()
     assert run_words(asked, other, asked.messages, ("search_docs",)) != words()
+
+
+def test_a_model_that_was_changed() -> None:
+    """What a model says of itself is of now, though LangChain notes it at the first call."""
+    asked = request()
+    changed = ChatOpenAI(model="gpt-4o-mini", api_key=SecretStr("test"), temperature=0.1)
+    before = run_words(asked, changed, asked.messages, ())
+    assert run_words(asked, changed, asked.messages, ()) == before
+    changed.temperature = 0.9
+    assert run_words(asked, changed, asked.messages, ()) != before
 
 
 def test_a_tool_call() -> None:

@@ -103,6 +103,32 @@ def test_what_the_model_notes(made: Any) -> None:
     assert model.noted == 2
 
 
+class Serialisable(Both):
+    """A model whose `llm_string` is its dump, which LangChain notes at the first call."""
+
+    @classmethod
+    def is_lc_serializable(cls) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    "ask",
+    [lambda m: m.invoke(QUESTION), lambda m: total(m.stream(QUESTION))],
+    ids=["whole", "stream"],
+)
+def test_changed_since_its_first_call(ask: Any, made: Any, cache: Any) -> None:
+    """A model that was changed, or a changed copy of it, is not served what it said before."""
+    model = cached(made(Serialisable))
+    ask(model)
+    ask(model)
+    assert cache.counted.calls == 1
+    model.temperature = 0.9
+    ask(model)
+    assert cache.counted.calls == 2
+    ask(model.model_copy(update={"temperature": 0.5}))
+    assert cache.counted.calls == 3
+
+
 PROMPT = ChatPromptTemplate.from_messages([("human", "{q}")])
 INSTEAD: list[tuple[Any, str]] = [
     ("gpt-4o-mini", r"init_chat_model\('...'\)"),
