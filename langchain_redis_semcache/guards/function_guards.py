@@ -6,7 +6,7 @@ of one class are different questions if, apart from these words, hardly anything
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from .lexicon import DEFAULT_LANGUAGE, lexicon
 from .reading import FREE, VETO, Text, pair
@@ -248,6 +248,7 @@ def _phrases(name: str, language: str) -> frozenset[str]:
     return frozenset(entry for entry in _senses(name, language) if "_" in entry)
 
 
+@lru_cache(maxsize=16)  # asked for again by each rule
 def _units(text: Text, name: str) -> frozenset[str]:
     """The words of a text, where the phrases of a list count as one; "." stands for both ends."""
     known = phrases(name, text.lexicon.language)

@@ -162,6 +162,11 @@ def exchanged(a: Text, b: Text) -> bool:
         return False
     if _of_all(a, b):
         return True
+    language = a.lexicon.language
+    empty = _spelled(("stopwords", "courtesies"), language)
+    one, other = ({_form(w, language) for w in words} for words in (a.words, b.words))
+    if not empty.issuperset(one ^ other):  # no word has merely changed its place
+        return False
     shorter, longer = sorted((_laid_out(a), _laid_out(b)), key=len)
     if shorter == longer and sorted(a.tokens) == sorted(b.tokens):  # http to https
         left, right = ([t for t in text.tokens if t not in a.lexicon.fillers] for text in (a, b))
@@ -169,7 +174,6 @@ def exchanged(a: Text, b: Text) -> bool:
     more = len(longer) - len(shorter)
     if not more:
         return shorter != longer and _crossed(shorter, longer, a.lexicon, nearly=True)
-    empty = _spelled(("stopwords", "courtesies"), a.lexicon.language)
     for start in range(more + 1 if more <= _AROUND else 0):
         end = start + len(shorter)
         if empty.issuperset(longer[:start] + longer[end:]):

@@ -61,6 +61,7 @@ def gap(a: Text, b: Text) -> tuple[int, tuple[str, ...], tuple[str, ...]]:
 _ENDINGS = ("ing", "ies", "es", "ed", "ly", "s", "e", "y")
 
 
+@lru_cache(maxsize=2048)  # half of a guard's time goes by stems, and questions share their words
 def stem(word: str) -> str:
     """Cut the commonest endings, so that "rises" meets "rising"; the result is no word."""
     if word.endswith(_ENDINGS):  # most words have none of them
