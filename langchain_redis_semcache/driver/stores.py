@@ -21,8 +21,8 @@ THREADS = 4
 LIMIT = 64
 """More than this are under way only while Redis or the embedder is slow."""
 EXIT_SECONDS = 2.0
-HEAD_START = 0.002
-"""Seconds: what runs in the caller's loop at once would come before the caller goes on."""
+HEAD_START = 0.005
+"""Seconds, in which the caller goes on, often to a next call: at once it would come before him."""
 
 Run = Callable[[Flow[None]], None]
 ARun = Callable[[Flow[None]], Coroutine[Any, Any, None]]
