@@ -72,14 +72,14 @@ def is_told_more(tool: BaseTool) -> bool:
 
 def _takes_more(tool: BaseTool) -> bool:
     """Ask the function as a graph does: older tools do not read types that are strings."""
-    function = getattr(tool, "func", None) or getattr(tool, "coroutine", None)
-    if function is None:
-        return False
-    try:
-        hints = get_type_hints(function, include_extras=True)
-    except Exception:  # what cannot be read may be anything
-        return True
-    return "runtime" in hints or any(map(_is_given_by_the_graph, hints.values()))
+    for function in (getattr(tool, "func", None), getattr(tool, "coroutine", None)):
+        try:
+            hints = {} if function is None else get_type_hints(function, include_extras=True)
+        except Exception:  # what cannot be read may be anything
+            return True
+        if "runtime" in hints or any(map(_is_given_by_the_graph, hints.values())):
+            return True
+    return False
 
 
 def _is_given_by_the_graph(annotation: Any) -> bool:

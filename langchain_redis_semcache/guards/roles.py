@@ -79,33 +79,35 @@ def another_does_it(a: Text, b: Text) -> bool:
     others = [word for side in edits(a, b) for word in side if word not in _TO_HAVE]
     if sum(word not in beside and word not in personal for word in others) > 1:
         return False
-    left, right = _doers(a), _doers(b)
+    (left, last_a), (right, last_b) = _doers(a), _doers(b)
     for verb in left.keys() & right.keys():
-        (x, to_x), (y, to_y) = left[verb], right[verb]
-        if x == _I != y:
-            (x, to_x), (y, to_y) = (y, to_y), (x, to_x)
-        if y == _I != x and x in to_y and not known.personal.isdisjoint(to_x):
+        (x, at_x), (y, at_y) = left[verb], right[verb]
+        mine, his = last_a, last_b
+        if y == _I != x:
+            (x, at_x), (y, at_y), mine, his = (y, at_y), (x, at_x), last_b, last_a
+        to_him = x == _I != y and mine.get(y, 0) > at_x
+        if to_him and any(his.get(word, 0) > at_y for word in known.personal):
             return True
     return False
 
 
-def _doers(text: Text) -> dict[str, tuple[str, list[str]]]:
-    """What stands before each word, but for auxiliaries, and all that follows it."""
+def _doers(text: Text) -> tuple[dict[str, tuple[str, int]], dict[str, int]]:
+    """What stands before each word, but for auxiliaries, with its place; and all last places."""
     known = text.lexicon
     beside = _unsaid(known.language)
     be = passive(known.language)["be"]
     words = [stem(token.removesuffix("'s")) for token in text.tokens]
-    found: dict[str, tuple[str, list[str]]] = {}
+    found: dict[str, tuple[str, int]] = {}
     before = ""
     for place, word in enumerate(words):
         if word not in beside:
             # "I permanently delete it": who does it stands before that.
             doer = _I if before != _I and place > 1 and words[place - 2] == _I else before
-            found.setdefault(word, (doer, words[place + 1 :]))
+            found.setdefault(word, (doer, place))
             before = word
         elif word in be:
             before = word
-    return found
+    return found, {word: place for place, word in enumerate(words)}
 
 
 @cache
