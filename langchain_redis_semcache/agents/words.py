@@ -19,6 +19,8 @@ from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.config import get_config
 
+from .._signals import let_through
+
 __all__ = ["Words", "agent_name", "is_told_more", "run_words", "tool_words"]
 
 Words = tuple[str, str]
@@ -75,7 +77,8 @@ def _takes_more(tool: BaseTool) -> bool:
     for function in (getattr(tool, "func", None), getattr(tool, "coroutine", None)):
         try:
             hints = {} if function is None else get_type_hints(function, include_extras=True)
-        except Exception:  # what cannot be read may be anything
+        except Exception as error:  # what cannot be read may be anything
+            let_through(error)
             return True
         if "runtime" in hints or any(map(_is_given_by_the_graph, hints.values())):
             return True

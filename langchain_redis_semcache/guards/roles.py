@@ -74,10 +74,9 @@ def another_does_it(a: Text, b: Text) -> bool:
         return False
     if len(a.words ^ b.words) > _AROUND:
         return False
-    beside = _modals(known.language)
-    personal = _spelled(("personal",), known.language)
-    others = [word for side in edits(a, b) for word in side if word not in _TO_HAVE]
-    if sum(word not in beside and word not in personal for word in others) > 1:
+    small = _modals(known.language), _spelled(("personal",), known.language), _TO_HAVE
+    others = [word for side in edits(a, b) for word in side]
+    if sum(all(word not in words for words in small) for word in others) > 1:
         return False
     (left, last_a), (right, last_b) = _doers(a), _doers(b)
     for verb in left.keys() & right.keys():
